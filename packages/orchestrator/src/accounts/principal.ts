@@ -1,0 +1,13 @@
+/** Who is calling, once a key has been recognised. */
+
+export const ROLES = ["agent", "client", "admin"] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Principal {
+  /** Id of the key: `key_…` for a stored one, `static:ROLE:NAME` for one from the environment. */
+  readonly keyId: string;
+  /** Owner of the work done with this key; the key's id as long as accounts have one key each. */
+  readonly account: string;
+  readonly name: string;
+  readonly role: Role;
+}
