@@ -4,7 +4,6 @@
  */
 import Type, { type Static } from "typebox";
 import {
-
   MAX_HEADERS,
   MAX_JOB_TIMEOUT_MS,
   MAX_NAME_CHARS,
@@ -172,4 +171,3 @@ export interface AgentView {
   readonly jobs: { readonly completed: number; readonly failed: number };
   readonly bytes: { readonly sent: number; readonly received: number };
 }
-

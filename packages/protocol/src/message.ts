@@ -152,7 +152,10 @@ export const HttpHead = Type.Object({
    * job anew with these, since the agent keeps no copy of the body.
    */
   resend: Type.Optional(
-    Type.Object({ url: Type.String({ minLength: 1, maxLength: MAX_URL_CHARS }), headers: HeaderList }),
+    Type.Object({
+      url: Type.String({ minLength: 1, maxLength: MAX_URL_CHARS }),
+      headers: HeaderList,
+    }),
   ),
 });
 export type HttpHead = Static<typeof HttpHead>;
