@@ -1,8 +1,8 @@
+import type { Role } from "@porchlight/protocol/key-format";
+
+export { ROLES, type Role } from "@porchlight/protocol/key-format";
+
 /** Who is calling, once a key has been recognised. */
-
-export const ROLES = ["agent", "client", "admin"] as const;
-export type Role = (typeof ROLES)[number];
-
 export interface Principal {
   /** Id of the key: `key_…` for a stored one, `static:ROLE:NAME` for one from the environment. */
   readonly keyId: string;
