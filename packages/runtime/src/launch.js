@@ -1,3 +1,5 @@
+/* oxlint-disable typescript/no-unsafe-argument, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-member-access, typescript/no-unsafe-return --
+   plain JavaScript for an older Node: its types are in launch.d.ts */
 /**
  * Starts a program's TypeScript main on a Node that can run it. Plain JavaScript, since this file is what
  * an older Node reads first; when that Node is too old, the one installed with the workspace takes over,
@@ -31,8 +33,7 @@ export async function launch(mainUrl) {
   }
   const node = bundledNodeFile(process);
   if (node === undefined) {
-    console.error(`Node ${OLDEST.join(".")} or newer is needed, and this is ${process.version}`);
-    process.exitCode = 1;
+    fail(`Node ${OLDEST.join(".")} or newer is needed, and this is ${process.version}`);
     return;
   }
   hand(node, [fileURLToPath(mainUrl), ...process.argv.slice(2)]);
@@ -61,14 +62,16 @@ function hand(node, args) {
   const child = spawn(node, args, { stdio: "inherit" });
   const pass = (signal) => child.kill(signal);
   for (const signal of SIGNALS) process.on(signal, pass);
-  child.on("error", (error) => {
-    console.error(`Could not start ${node} (${error.code})`);
-    process.exitCode = 1;
-  });
+  child.on("error", (error) => fail(`Could not start ${node} (${error.code})`));
   child.on("exit", (code, signal) => {
     if (signal === null) process.exit(code ?? 1);
     // Ends the way the child ended, so that a parent sees the signal and not a number.
     for (const handled of SIGNALS) process.off(handled, pass);
     process.kill(process.pid, signal);
   });
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 1;
 }

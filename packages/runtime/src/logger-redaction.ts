@@ -10,7 +10,7 @@ const SHORTEST_SECRET_CHARS = 6;
 
 /** Credentials by shape: an Authorization value, a `key=` parameter of a URL, a password in a URL, a Porchlight key. */
 const SHAPES =
-  /\b(Bearer|Basic) +[\w.~+/=-]{6,}|([?&](?:key|token|password|secret)=)[^&\s"'\\]+|(:\/\/[^/\s"'@:]*:)[^/\s"'@]+(?=@)|\b(pl[a-z]?_)[\w-]{16,}/gi;
+  /\b(Bearer|Basic) +[\w.~+/=-]{6,}|([?&](?:key|token|password|secret)=)[^&\s"'\\]+|(:\/\/[^/\s"'@:]*:)[^/\s"'@]+(?=@)|\b(porch_[a-z]+_)\w{8,}/gi;
 
 /** Secrets of this process, forgotten never: they stay secret when their owner is gone. */
 export interface Secrets {

@@ -3,6 +3,7 @@
  * 100 ms and written together; nothing is built for a line below the level. Secrets never get out.
  */
 import { createRequire } from "node:module";
+import type * as PinoPretty from "pino-pretty";
 import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
 import { createLogDestination } from "./logger-destination.ts";
 import { createSecrets } from "./logger-redaction.ts";
@@ -56,9 +57,8 @@ export function silentLogger(): Logger {
 
 /** Loaded when a terminal is there only: a service never needs it, and it costs 17 ms and 5 MB. */
 function createPrettifier(): (line: string) => string {
-  const { prettyFactory } = createRequire(import.meta.url)(
-    "pino-pretty",
-  ) as typeof import("pino-pretty");
+  const load = createRequire(import.meta.url);
+  const { prettyFactory } = load("pino-pretty") as typeof PinoPretty;
   return prettyFactory({
     colorize: process.stdout.isTTY,
     ignore: "name",

@@ -69,7 +69,8 @@ export function readSettings<const Table extends SettingsTable>(
   const faults = [...given.faults];
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(table)) {
-    const result = readOne(setting, given.texts.get(setting.flag) || source.env[setting.env]);
+    const text = nonEmpty(given.texts.get(setting.flag)) ?? nonEmpty(source.env[setting.env]);
+    const result = readOne(setting, text);
     if (result.fault === undefined) values[name] = result.value;
     else faults.push(result.fault);
   }
@@ -110,37 +111,54 @@ function readFlags(table: SettingsTable, argv: readonly string[]): Flags {
   const texts = new Map<string, string>();
   const faults: string[] = [];
   const asked = new Set<string>();
-  const known = new Map(Object.values(table).map((setting) => [setting.flag, setting]));
-  let afterUnknownAt: number | undefined;
-  for (const token of tokensOf(known, argv)) {
-    if (token.kind === "option-terminator") continue;
-    if (token.kind === "positional") {
-      // The text is not repeated: it may be a key pasted at the wrong place.
-      if (token.index !== afterUnknownAt) {
-        faults.push(`Argument ${token.index + 1} belongs to no flag`);
-      }
-    } else if (token.name === "help" || token.name === "version") {
-      asked.add(token.name);
-    } else if (!known.has(token.rawName)) {
-      faults.push(`Unknown flag ${token.rawName}`);
-      afterUnknownAt = token.index + 1;
-    } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith("--"))) {
-      faults.push(`${token.rawName} needs a value`);
-    } else {
-      texts.set(token.rawName, token.value);
-    }
+  const known = new Set(Object.values(table).map((setting) => setting.flag));
+  for (const { name, index, value } of argumentsOf(argv)) {
+    const word = WORDS[name ?? ""];
+    if (word !== undefined) asked.add(word);
+    // The text is not repeated: it may be a key pasted at the wrong place.
+    else if (name === undefined) faults.push(`Argument ${index + 1} belongs to no flag`);
+    else if (!known.has(name)) faults.push(`Unknown flag ${name}`);
+    else if (value === undefined) faults.push(`${name} needs a value`);
+    else texts.set(name, value);
   }
   return { texts, faults, help: asked.has("help"), version: asked.has("version") };
 }
 
-function tokensOf(known: ReadonlyMap<string, Setting<unknown>>, argv: readonly string[]) {
-  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
-    help: { type: "boolean", short: "h" },
-    version: { type: "boolean", short: "V" },
-  };
-  for (const flag of known.keys()) options[flag.slice(2)] = { type: "string" };
-  // Not strict: the strict form throws at the first fault, and all of them are wanted.
-  return parseArgs({ args: [...argv], options, strict: false, tokens: true }).tokens;
+/** Flags that take no value. */
+const WORDS: Readonly<Record<string, "help" | "version">> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  "-V": "version",
+};
+
+interface Argument {
+  /** With its dashes; `undefined` for a text that follows no flag. */
+  readonly name: string | undefined;
+  readonly value: string | undefined;
+  readonly index: number;
+}
+
+/**
+ * Flags with their values. `parseArgs` only takes the arguments apart: with declared options it would stop at
+ * the first fault, or take a flag for the value of the one before, and all faults are wanted.
+ */
+function argumentsOf(argv: readonly string[]): Argument[] {
+  const found: Argument[] = [];
+  let waiting: string | undefined;
+  const { tokens } = parseArgs({ args: [...argv], strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === "positional" && waiting !== undefined) {
+      found.pop();
+      found.push({ name: waiting, value: token.value, index: token.index });
+    } else if (token.kind === "positional") {
+      found.push({ name: undefined, value: token.value, index: token.index });
+    } else if (token.kind === "option") {
+      found.push({ name: token.rawName, value: token.value, index: token.index });
+    }
+    waiting = token.kind === "option" && token.value === undefined ? token.rawName : undefined;
+  }
+  return found;
 }
 
 function readOne(
@@ -148,8 +166,8 @@ function readOne(
   given: string | undefined,
 ): { readonly value?: unknown; readonly fault?: string } {
   const label = `${setting.env} (${setting.flag})`;
-  const text = given || setting.default;
-  if (!text) return setting.required ? { fault: `${label}: Required` } : { value: undefined };
+  const text = given ?? setting.default;
+  if (text === undefined) return setting.required ? { fault: `${label}: Required` } : {};
   try {
     return { value: setting.parse(text) };
   } catch (thrown) {
@@ -157,4 +175,9 @@ function readOne(
     const got = setting.secret ? "" : `, got ${JSON.stringify(text)}`;
     return { fault: `${label}: ${thrown.message}${got}` };
   }
+}
+
+/** Files of variables and compose files pass an unset variable as an empty one. */
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
 }
