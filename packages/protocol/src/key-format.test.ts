@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { checkKeyFormat, formatKey, KEY_SECRET_BYTES, ROLES, roleOfKey } from "./key-format.ts";
 
 const roles = fc.constantFrom(...ROLES);
@@ -15,7 +15,10 @@ test("formatKey: role in the prefix, 40 characters of secret, 7 of checksum", ()
 
 test("formatKey: the checksum is the CRC-32 of what stands before it", () => {
   const key = formatKey("agent", new Uint8Array(KEY_SECRET_BYTES).fill(7));
-  const sum = [...key.slice(-7)].reduce((total, char) => total * 32 + ALPHABET.indexOf(char), 0);
+  const sum = key
+    .slice(-7)
+    .split("")
+    .reduce((total, char) => total * 32 + ALPHABET.indexOf(char), 0);
   assert.equal(sum, crc32(key.slice(0, -7)));
 });
 

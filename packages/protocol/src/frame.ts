@@ -1,0 +1,188 @@
+/**
+ * Frames: what carrier messages are made of. A message is a sequence of whole frames.
+ *
+ *   byte 0      type, with END (0x80) on the last DATA frame of a direction
+ *   bytes 1–3   length of the payload, big-endian
+ *   bytes 4–7   stream id, big-endian; 0 for frames about the link
+ *
+ * Source: docs/protocol.md §3.
+ */
+import { MAX_CONTROL_BYTES, MAX_DATA_BYTES } from "./limits.ts";
+
+export const FRAME = {
+  data: 0x00,
+  open: 0x01,
+  head: 0x02,
+  trailers: 0x03,
+  abort: 0x04,
+  credit: 0x05,
+  hello: 0x10,
+  welcome: 0x11,
+  ping: 0x12,
+  pong: 0x13,
+  drain: 0x14,
+  status: 0x15,
+} as const;
+
+/** Flag on a DATA frame: the sender's direction ends with it. */
+export const END = 0x80;
+
+/** Bytes in front of every payload. */
+export const HEADER_BYTES = 8;
+
+/** Payload of PING and PONG. Bytes. */
+export const PING_BYTES = 8;
+
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FRAME));
+
+/** The peer broke the protocol; its link is closed with 4400 and this reason. */
+export class ProtocolViolation extends Error {
+  override readonly name = "ProtocolViolation";
+}
+
+/** Writes a frame header at `offset`. */
+export function writeHeader(
+  target: Uint8Array,
+  offset: number,
+  frame: { readonly type: number; readonly bytes: number; readonly streamId: number },
+): void {
+  const { type, bytes, streamId } = frame;
+  target[offset] = type;
+  target[offset + 1] = bytes >>> 16;
+  target[offset + 2] = bytes >>> 8;
+  target[offset + 3] = bytes;
+  target[offset + 4] = streamId >>> 24;
+  target[offset + 5] = streamId >>> 16;
+  target[offset + 6] = streamId >>> 8;
+  target[offset + 7] = streamId;
+}
+
+/** Reads a big-endian unsigned 32-bit number; the four bytes have to be there. */
+export function readUint32(bytes: Uint8Array, offset: number): number {
+  return (
+    (((bytes[offset] ?? 0) << 24) |
+      ((bytes[offset + 1] ?? 0) << 16) |
+      ((bytes[offset + 2] ?? 0) << 8) |
+      (bytes[offset + 3] ?? 0)) >>>
+    0
+  );
+}
+
+function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24;
+  bytes[offset + 1] = value >>> 16;
+  bytes[offset + 2] = value >>> 8;
+  bytes[offset + 3] = value;
+}
+
+/** Takes each frame of a message: `ended` is the END flag; `payload` is a view into the message. */
+export type FrameReader = (
+  type: number,
+  streamId: number,
+  payload: Uint8Array,
+  ended: boolean,
+) => void;
+
+/**
+ * Calls `read` for each frame of a message, in order.
+ * @throws {ProtocolViolation} when the message is no sequence of whole, known, bounded frames
+ */
+export function readFrames(message: Uint8Array, read: FrameReader): void {
+  const total = message.length;
+  if (total === 0) throw new ProtocolViolation("A message holds no frame");
+  let offset = 0;
+  while (offset < total) {
+    const start = offset + HEADER_BYTES;
+    if (start > total) throw new ProtocolViolation("A message ends inside a frame header");
+    const first = message[offset] ?? 0;
+    const type = first & ~END;
+    const ended = (first & END) !== 0;
+    const bytes = readUint32(message, offset) & 0xff_ffff;
+    checkFrame(type, bytes, ended);
+    const end = start + bytes;
+    if (end > total) throw new ProtocolViolation("A message ends inside a frame payload");
+    read(type, readUint32(message, offset + 4), message.subarray(start, end), ended);
+    offset = end;
+  }
+}
+
+function checkFrame(type: number, bytes: number, ended: boolean): void {
+  if (type === FRAME.data) {
+    if (bytes > MAX_DATA_BYTES) throw new ProtocolViolation(`A DATA frame of ${bytes} bytes is too large`);
+    return;
+  }
+  if (ended) throw new ProtocolViolation("Only DATA frames carry the END flag");
+  if (!KNOWN_TYPES.has(type)) throw new ProtocolViolation(`Frame type ${type} is unknown`);
+  if (bytes > MAX_CONTROL_BYTES) {
+    throw new ProtocolViolation(`A control frame of ${bytes} bytes is too large`);
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** A frame whose payload is `prefixBytes` of room and then UTF-8 text. */
+function textFrame(type: number, streamId: number, text: string, prefixBytes = 0): Uint8Array {
+  const content = encoder.encode(text);
+  const bytes = prefixBytes + content.length;
+  if (bytes > MAX_CONTROL_BYTES) throw new RangeError(`A control frame of ${bytes} bytes is too large`);
+  const frame = new Uint8Array(HEADER_BYTES + bytes);
+  writeHeader(frame, 0, { type, bytes, streamId });
+  frame.set(content, HEADER_BYTES + prefixBytes);
+  return frame;
+}
+
+/** A frame that carries a JSON value. @throws {RangeError} beyond MAX_CONTROL_BYTES */
+export function encodeJsonFrame(type: number, streamId: number, value: unknown): Uint8Array {
+  return textFrame(type, streamId, JSON.stringify(value));
+}
+
+/** An OPEN frame: the credit granted for the answer, then the JSON of what is asked. */
+export function encodeOpenFrame(streamId: number, windowBytes: number, value: unknown): Uint8Array {
+  const frame = textFrame(FRAME.open, streamId, JSON.stringify(value), 4);
+  writeUint32(frame, HEADER_BYTES, windowBytes);
+  return frame;
+}
+
+/** An ABORT frame: wire number of the error code, then the reason. */
+export function encodeAbortFrame(streamId: number, wire: number, reason: string): Uint8Array {
+  const frame = textFrame(FRAME.abort, streamId, reason, 2);
+  frame[HEADER_BYTES] = wire >>> 8;
+  frame[HEADER_BYTES + 1] = wire;
+  return frame;
+}
+
+/** A CREDIT frame: how many more bytes the peer may send on this stream. */
+export function encodeCreditFrame(streamId: number, bytes: number): Uint8Array {
+  const frame = new Uint8Array(HEADER_BYTES + 4);
+  writeHeader(frame, 0, { type: FRAME.credit, bytes: 4, streamId });
+  writeUint32(frame, HEADER_BYTES, bytes);
+  return frame;
+}
+
+/** A PING, or the PONG that returns its payload. */
+export function encodePingFrame(type: number, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(HEADER_BYTES + PING_BYTES);
+  writeHeader(frame, 0, { type, bytes: PING_BYTES, streamId: 0 });
+  frame.set(payload, HEADER_BYTES);
+  return frame;
+}
+
+/** Text of a payload. @throws {ProtocolViolation} when it is not UTF-8 */
+export function decodeText(payload: Uint8Array): string {
+  try {
+    return decoder.decode(payload);
+  } catch (cause) {
+    throw new ProtocolViolation("A frame's text is not UTF-8", { cause });
+  }
+}
+
+/** JSON value of a payload. @throws {ProtocolViolation} when it is none */
+export function decodeJson(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(decodeText(payload));
+  } catch (cause) {
+    if (cause instanceof ProtocolViolation) throw cause;
+    throw new ProtocolViolation("A frame's payload is not JSON", { cause });
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * One stream of a mux: two directions that end on their own (half-close) or together (abort).
+ * The mux feeds it frames; its user holds it as a `Stream`.
+ * Source: docs/protocol.md §5.
+ */
+import { ERRORS, type ErrorCode, ProxyError, errorCodeOfWire } from "./errors.ts";
+import {
+  FRAME,
+  ProtocolViolation,
+  decodeText,
+  encodeAbortFrame,
+  encodeCreditFrame,
+  encodeJsonFrame,
+} from "./frame.ts";
+import { MAX_REASON_CHARS } from "./limits.ts";
+import type { Head, Trailers } from "./message.ts";
+import type { Source } from "./outbox.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import type { Stream, StreamHandler } from "./stream.ts";
+
+/** `write` asks to wait when this much is queued in a stream. Bytes. */
+const SEND_HIGH_BYTES = 256 * 1024;
+
+/** … and `onDrain` comes when no more than this is left. Bytes. */
+const SEND_LOW_BYTES = 64 * 1024;
+
+const NOTHING = new Uint8Array(0);
+
+/** Largest credit one direction may ever hold: keeps arithmetic in 31 bits. Bytes. */
+const MAX_CREDIT_BYTES = 2 ** 31 - 1;
+
+/** What a stream needs of its mux. */
+export interface StreamOwner {
+  /** This side opened the stream. */
+  readonly opens: boolean;
+  sendControl(frame: Uint8Array): void;
+  /** The stream has something to send. */
+  sendSoon(stream: MuxStream): void;
+  /** Enough has been drained for credit to go back; the mux calls `grant` when it next sends. */
+  creditSoon(stream: MuxStream): void;
+  /** `bytes` of received data are no longer held. */
+  release(bytes: number): void;
+  /** The writer waits and may go on; the mux calls `drained` when it has finished what it does. */
+  drainSoon(stream: MuxStream): void;
+  /** Both directions have ended. */
+  forget(stream: MuxStream): void;
+}
+
+export class MuxStream implements Stream, Source {
+  readonly id: number;
+  readonly #owner: StreamOwner;
+  readonly #window: ReceiveWindow;
+  #handler: StreamHandler | undefined;
+  #sendCreditBytes: number;
+  #chunks: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #wantsDrain = false;
+  #headDone = false;
+  #endAsked = false;
+  #trailers: Trailers | undefined;
+  #localEnded = false;
+  #remoteEnded = false;
+  queued = false;
+  /** Stands in the mux's list of streams whose credit is due. */
+  creditQueued = false;
+
+  constructor(
+    id: number,
+    owner: StreamOwner,
+    credit: { readonly sendBytes: number; readonly window: ReceiveWindow },
+  ) {
+    this.id = id;
+    this.#owner = owner;
+    this.#sendCreditBytes = credit.sendBytes;
+    this.#window = credit.window;
+  }
+
+  get backlogBytes(): number {
+    return this.#window.backlogBytes;
+  }
+
+  set handler(handler: StreamHandler) {
+    this.#handler = handler;
+  }
+
+  get #over(): boolean {
+    return this.#localEnded && this.#remoteEnded;
+  }
+
+  // ── what its user does ──
+
+  head(head: Head): void {
+    if (this.#headDone || this.#localEnded || this.#owner.opens) return;
+    this.#headDone = true;
+    try {
+      this.#owner.sendControl(encodeJsonFrame(FRAME.head, this.id, head));
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      this.fail(new ProxyError("target_protocol_error", "The response head is too large"));
+    }
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#localEnded || this.#endAsked) return true;
+    if (chunk.length > 0) {
+      this.#chunks.push(chunk);
+      this.#queuedBytes += chunk.length;
+      if (this.#sendCreditBytes > 0) this.#owner.sendSoon(this);
+    }
+    if (this.#queuedBytes < SEND_HIGH_BYTES) return true;
+    this.#wantsDrain = true;
+    return false;
+  }
+
+  end(trailers?: Trailers): void {
+    if (this.#localEnded || this.#endAsked) return;
+    this.#endAsked = true;
+    if (trailers !== undefined && trailers.length > 0) this.#trailers = trailers;
+    if (this.sendable) this.#owner.sendSoon(this);
+  }
+
+  abort(code: ErrorCode, reason: string): void {
+    this.#releaseBacklog();
+    if (this.#over) return;
+    this.#owner.sendControl(
+      encodeAbortFrame(this.id, ERRORS[code].wire, reason.slice(0, MAX_REASON_CHARS)),
+    );
+    this.#close();
+  }
+
+  consume(bytes: number): void {
+    const drained = this.#window.drain(bytes);
+    if (drained === 0) return;
+    this.#owner.release(drained);
+    if (!this.#remoteEnded && this.#window.creditDue) this.#owner.creditSoon(this);
+  }
+
+  // ── what the outbox asks ──
+
+  get sendable(): boolean {
+    if (this.#localEnded) return false;
+    return this.#queuedBytes > 0 ? this.#sendCreditBytes > 0 : this.#endAsked;
+  }
+
+  take(maxBytes: number): Uint8Array {
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) return NOTHING;
+    const bytes = Math.min(maxBytes, this.#sendCreditBytes, chunk.length);
+    if (bytes === chunk.length) this.#chunks.shift();
+    else this.#chunks[0] = chunk.subarray(bytes);
+    this.#queuedBytes -= bytes;
+    this.#sendCreditBytes -= bytes;
+    if (this.#wantsDrain && this.#queuedBytes <= SEND_LOW_BYTES) {
+      this.#wantsDrain = false;
+      this.#owner.drainSoon(this);
+    }
+    return bytes === chunk.length ? chunk : chunk.subarray(0, bytes);
+  }
+
+  get ending(): boolean {
+    return this.#endAsked && this.#queuedBytes === 0;
+  }
+
+  ended(): Uint8Array | undefined {
+    this.#localEnded = true;
+    if (this.#remoteEnded) this.#close();
+    if (this.#trailers === undefined) return undefined;
+    return encodeJsonFrame(FRAME.trailers, this.id, this.#trailers);
+  }
+
+  /** Tells the writer that there is room again. */
+  drained(): void {
+    if (!this.#localEnded) this.#handler?.onDrain();
+  }
+
+  /** The CREDIT frame that is due, if one is. */
+  grant(nowMs: number, link: { rttMs: number | undefined; pressed: boolean }): Uint8Array | undefined {
+    if (this.#remoteEnded) return undefined;
+    const bytes = this.#window.grant(nowMs, link);
+    return bytes === 0 ? undefined : encodeCreditFrame(this.id, bytes);
+  }
+
+  // ── what the peer's frames do ──
+
+  receiveHead(head: Head): void {
+    if (this.#headDone || this.#remoteEnded) throw new ProtocolViolation("A second HEAD on a stream");
+    this.#headDone = true;
+    this.#handler?.onHead(head);
+  }
+
+  receiveData(payload: Uint8Array, ended: boolean): void {
+    this.#checkOpen();
+    this.#window.receive(payload.length);
+    if (payload.length > 0) this.#handler?.onData(payload);
+    if (ended) this.receiveEnd(undefined);
+  }
+
+  receiveEnd(trailers: Trailers | undefined): void {
+    if (this.#over) return;
+    this.#checkOpen();
+    this.#remoteEnded = true;
+    const handler = this.#handler;
+    if (this.#localEnded) this.#close();
+    handler?.onEnd(trailers);
+  }
+
+  receiveCredit(bytes: number): void {
+    if (this.#sendCreditBytes + bytes > MAX_CREDIT_BYTES) {
+      throw new ProtocolViolation("A stream was granted too much credit");
+    }
+    this.#sendCreditBytes += bytes;
+    if (this.sendable) this.#owner.sendSoon(this);
+  }
+
+  receiveAbort(payload: Uint8Array): void {
+    if (payload.length < 2) throw new ProtocolViolation("An ABORT frame is too short");
+    const wire = ((payload[0] ?? 0) << 8) | (payload[1] ?? 0);
+    const reason = decodeText(payload.subarray(2)).slice(0, MAX_REASON_CHARS);
+    this.lose(new ProxyError(errorCodeOfWire(wire) ?? "internal", reason));
+  }
+
+  /** Ends both directions because of `error`, and says so to the own handler. */
+  lose(error: ProxyError): void {
+    if (this.#over) return;
+    const handler = this.#handler;
+    this.#releaseBacklog();
+    this.#close();
+    handler?.onError(error);
+  }
+
+  /** Ends both directions here and at the peer, and says so to the own handler. */
+  fail(error: ProxyError): void {
+    const handler = this.#handler;
+    this.abort(error.code, error.message);
+    handler?.onError(error);
+  }
+
+  #checkOpen(): void {
+    if (this.#remoteEnded) throw new ProtocolViolation("Data after the end of a stream");
+    if (this.#owner.opens && !this.#headDone) throw new ProtocolViolation("Data before HEAD");
+  }
+
+  #close(): void {
+    this.#localEnded = true;
+    this.#remoteEnded = true;
+    this.#chunks = [];
+    this.#queuedBytes = 0;
+    this.#handler = undefined;
+    this.#owner.forget(this);
+  }
+
+  /** What was received is no longer wanted: it must not count as held any more. */
+  #releaseBacklog(): void {
+    const backlog = this.#window.drain(this.#window.backlogBytes);
+    if (backlog > 0) this.#owner.release(backlog);
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * The core of a link: messages and time in, events and messages out. No I/O, no clock, no timers.
+ *
+ * The session that drives it calls `receive` for each message of the carrier, `tick` when `nextTimeoutMs` has
+ * come, and `takeMessage` while there is output and the carrier has room; the mux calls the handler.
+ * Source: docs/protocol.md.
+ */
+import { CLOSE_CODES, type CloseCode } from "./transport.ts";
+import { ProxyError } from "./errors.ts";
+import {
+  FRAME,
+  PING_BYTES,
+  ProtocolViolation,
+  decodeJson,
+  encodeJsonFrame,
+  encodeOpenFrame,
+  encodePingFrame,
+  readFrames,
+  readUint32,
+} from "./frame.ts";
+import {
+  HELLO_TIMEOUT_MS,
+  IDLE_FRAMES_PER_SECOND,
+  IDLE_FRAME_BURST,
+  INITIAL_WINDOW_BYTES,
+  LINK_BUDGET_BYTES,
+  MAX_STREAMS_PER_LINK,
+  PRESSED_WINDOW_BYTES,
+} from "./limits.ts";
+import { Liveness } from "./liveness.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import type { Drain, Hello, Open, Status, Welcome } from "./message.ts";
+import { parseMessage, parseOpen } from "./message-check.ts";
+import { MuxStream, type StreamOwner } from "./mux-stream.ts";
+import { Outbox, type OutgoingMessage } from "./outbox.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import type { Stream, StreamHandler } from "./stream.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+/** Credits smaller than this, sent in masses, count as flooding. Bytes. */
+const SMALL_CREDIT_BYTES = 1024;
+
+/** What the mux tells the session that drives it. */
+export interface MuxHandler {
+  onHello(hello: Hello): void;
+  onWelcome(welcome: Welcome): void;
+  onOpen(stream: Stream, open: Open): StreamHandler;
+  onDrain(reason: string): void;
+  onStatus(status: Status): void;
+  /** The last open stream has ended. */
+  onIdle(): void;
+  /** The link must be closed with this code: the peer broke the protocol, is silent or floods. */
+  onBroken(code: CloseCode, reason: string): void;
+  /** A handler threw: a fault of this program, which cost one stream. */
+  onFault(error: unknown): void;
+  /** There is output: `takeMessage` soon. */
+  onOutput(): void;
+}
+
+export interface MuxOptions {
+  readonly role: "orchestrator" | "agent";
+  readonly handler: MuxHandler;
+  /** Used until WELCOME says otherwise. Milliseconds. */
+  readonly heartbeatMs: number;
+  /** The process's budget for data received and not yet drained. */
+  readonly budget?: MemoryBudget;
+  readonly helloTimeoutMs?: number;
+  readonly nowMs: number;
+}
+
+type Phase = "greeting" | "live" | "closed";
+
+export class Mux implements StreamOwner {
+  readonly opens: boolean;
+  readonly #handler: MuxHandler;
+  readonly #budget: MemoryBudget;
+  readonly #outbox = new Outbox();
+  readonly #streams = new Map<number, MuxStream>();
+  readonly #idleFrames: TokenBucket;
+  #creditsDue: MuxStream[] = [];
+  #drainsDue: MuxStream[] = [];
+  #liveness: Liveness;
+  #phase: Phase = "greeting";
+  #greetingEndsMs: number;
+  #helloSeen = false;
+  #lastStreamId = 0;
+  #nowMs: number;
+
+  constructor(options: MuxOptions) {
+    this.opens = options.role === "orchestrator";
+    this.#handler = options.handler;
+    this.#nowMs = options.nowMs;
+    this.#budget = new MemoryBudget(LINK_BUDGET_BYTES, options.budget);
+    this.#liveness = new Liveness(options.heartbeatMs, this.opens, options.nowMs);
+    this.#greetingEndsMs = options.nowMs + (options.helloTimeoutMs ?? HELLO_TIMEOUT_MS);
+    this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, options.nowMs);
+  }
+
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  get rttMs(): number | undefined {
+    return this.#liveness.rttMs;
+  }
+
+  /** When to call `tick` next. */
+  get nextTimeoutMs(): number {
+    if (this.#phase === "closed") return Number.POSITIVE_INFINITY;
+    return this.#phase === "greeting" ? this.#greetingEndsMs : this.#liveness.nextTimeoutMs();
+  }
+
+  // ── greeting ──
+
+  /** Agent: introduces itself; the first thing to do. */
+  hello(hello: Hello): void {
+    this.sendControl(encodeJsonFrame(FRAME.hello, 0, hello));
+  }
+
+  /** Orchestrator: accepts the agent; from now on streams may be opened. */
+  welcome(welcome: Welcome): void {
+    if (this.#phase !== "greeting") return;
+    this.sendControl(encodeJsonFrame(FRAME.welcome, 0, welcome));
+    this.#begin(welcome.heartbeatMs);
+  }
+
+  // ── work ──
+
+  /** Orchestrator: opens a stream. @throws {ProxyError} agent_lost when not live, overloaded beyond the streams of a link */
+  open(open: Open, handler: StreamHandler): Stream {
+    if (this.#phase !== "live") throw new ProxyError("agent_lost", "The agent's link is not open");
+    if (this.#streams.size >= MAX_STREAMS_PER_LINK) {
+      throw new ProxyError("overloaded", `The agent's link already carries ${this.#streams.size} streams`);
+    }
+    const windowBytes = this.#budget.pressed ? PRESSED_WINDOW_BYTES : INITIAL_WINDOW_BYTES;
+    this.#lastStreamId += 1;
+    const frame = encodeOpenFrame(this.#lastStreamId, windowBytes, open);
+    const stream = this.#addStream(windowBytes, INITIAL_WINDOW_BYTES);
+    stream.handler = handler;
+    this.sendControl(frame);
+    return stream;
+  }
+
+  /** This side takes no new streams. */
+  drain(drain: Drain): void {
+    if (this.#phase === "live") this.sendControl(encodeJsonFrame(FRAME.drain, 0, drain));
+  }
+
+  /** Agent: its own state has changed. */
+  status(status: Status): void {
+    if (this.#phase === "live") this.sendControl(encodeJsonFrame(FRAME.status, 0, status));
+  }
+
+  /** The carrier is gone: every open stream hears `error`. */
+  close(error: ProxyError): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#outbox.clear();
+    for (const stream of this.#streams.values()) this.#guard(stream, () => stream.lose(error));
+  }
+
+  // ── driven by the session ──
+
+  /** Takes one message of the carrier. */
+  receive(message: Uint8Array, nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#liveness.received(nowMs);
+    try {
+      readFrames(message, this.#onFrame);
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      this.#break(CLOSE_CODES.protocolError, error.message);
+    }
+  }
+
+  /** Does what time asks for: pings, and the judgement that a peer is gone. */
+  tick(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#phase === "greeting" && nowMs >= this.#greetingEndsMs) {
+      const awaited = this.opens ? "HELLO" : "WELCOME";
+      this.#break(CLOSE_CODES.noHello, `No ${awaited} came in time`);
+    }
+    if (this.#phase !== "live") return;
+    if (this.#liveness.isDead(nowMs)) {
+      this.#break(CLOSE_CODES.goingAway, "The peer has been silent for two heartbeats");
+    } else if (this.#liveness.pingDue(nowMs)) {
+      this.sendControl(encodePingFrame(FRAME.ping, encodeSequence(this.#liveness.ping(nowMs))));
+    }
+  }
+
+  /** The next message for the carrier, `undefined` when there is none. */
+  takeMessage(nowMs: number): OutgoingMessage | undefined {
+    this.#nowMs = nowMs;
+    this.#grantCredits();
+    const message = this.#outbox.take();
+    this.#tellDrained();
+    return message;
+  }
+
+  // ── what streams ask of their owner ──
+
+  sendControl(frame: Uint8Array): void {
+    if (this.#phase === "closed") return;
+    this.#outbox.pushControl(frame);
+    this.#handler.onOutput();
+  }
+
+  sendSoon(stream: MuxStream): void {
+    this.#outbox.enqueue(stream);
+    this.#handler.onOutput();
+  }
+
+  creditSoon(stream: MuxStream): void {
+    if (stream.creditQueued) return;
+    stream.creditQueued = true;
+    this.#creditsDue.push(stream);
+    this.#handler.onOutput();
+  }
+
+  drainSoon(stream: MuxStream): void {
+    this.#drainsDue.push(stream);
+  }
+
+  release(bytes: number): void {
+    this.#budget.release(bytes);
+  }
+
+  forget(stream: MuxStream): void {
+    if (!this.#streams.delete(stream.id)) return;
+    if (this.#streams.size === 0 && this.#phase === "live") this.#handler.onIdle();
+  }
+
+  // ── frames ──
+
+  readonly #onFrame = (type: number, id: number, payload: Uint8Array, ended: boolean): void => {
+    if (this.#phase === "closed") return;
+    if (type >= FRAME.hello) this.#onLinkFrame(type, id, payload);
+    else if (this.#phase === "greeting") throw new ProtocolViolation("A stream before the greeting");
+    else if (type === FRAME.open) this.#onOpen(id, payload);
+    else this.#onStreamFrame(type, id, payload, ended);
+  };
+
+  #onLinkFrame(type: number, id: number, payload: Uint8Array): void {
+    if (id !== 0) throw new ProtocolViolation("A frame about the link names a stream");
+    if (type === FRAME.hello || type === FRAME.welcome) this.#onGreeting(type, payload);
+    else if (this.#phase === "greeting") throw new ProtocolViolation("The greeting is not over");
+    else this.#onLiveFrame(type, payload);
+  }
+
+  #onGreeting(type: number, payload: Uint8Array): void {
+    const expected = this.opens ? FRAME.hello : FRAME.welcome;
+    if (type !== expected || this.#helloSeen) throw new ProtocolViolation("An unexpected greeting");
+    this.#helloSeen = true;
+    const value = decodeJson(payload);
+    if (this.opens) {
+      this.#handler.onHello(parseMessage("hello", value));
+      return;
+    }
+    const welcome = parseMessage("welcome", value);
+    this.#begin(welcome.heartbeatMs);
+    this.#handler.onWelcome(welcome);
+  }
+
+  #onLiveFrame(type: number, payload: Uint8Array): void {
+    if (type === FRAME.drain) {
+      this.#handler.onDrain(parseMessage("drain", decodeJson(payload)).reason);
+      return;
+    }
+    if (!this.#spendIdleFrame()) return;
+    if (type === FRAME.status) {
+      if (!this.opens) throw new ProtocolViolation("Only agents send STATUS");
+      this.#handler.onStatus(parseMessage("status", decodeJson(payload)));
+      return;
+    }
+    if (payload.length !== PING_BYTES) throw new ProtocolViolation("A PING has the wrong length");
+    if (type === FRAME.ping) this.sendControl(encodePingFrame(FRAME.pong, payload));
+    else this.#liveness.pong(readUint32(payload, PING_BYTES - 4), this.#nowMs);
+  }
+
+  #onOpen(id: number, payload: Uint8Array): void {
+    if (this.opens) throw new ProtocolViolation("Agents do not open streams");
+    if (id <= this.#lastStreamId) throw new ProtocolViolation("A stream id is not new");
+    if (this.#streams.size >= MAX_STREAMS_PER_LINK) throw new ProtocolViolation("Too many streams");
+    if (payload.length < 4) throw new ProtocolViolation("An OPEN frame is too short");
+    const open = parseOpen(decodeJson(payload.subarray(4)));
+    this.#lastStreamId = id;
+    const stream = this.#addStream(INITIAL_WINDOW_BYTES, readUint32(payload, 0));
+    this.#guard(stream, () => {
+      stream.handler = this.#handler.onOpen(stream, open);
+    });
+  }
+
+  #onStreamFrame(type: number, id: number, payload: Uint8Array, ended: boolean): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      // Frames may cross with the end of their stream; those of a stream that never was may not.
+      if (id === 0 || id > this.#lastStreamId) throw new ProtocolViolation("A frame of an unknown stream");
+      this.#spendIdleFrame();
+      return;
+    }
+    if (type === FRAME.data) this.#onData(stream, payload, ended);
+    else if (type === FRAME.credit) this.#onCredit(stream, payload);
+    else if (type === FRAME.abort) this.#guard(stream, () => stream.receiveAbort(payload));
+    else this.#onAnswer(type, stream, payload);
+  }
+
+  #onAnswer(type: number, stream: MuxStream, payload: Uint8Array): void {
+    if (!this.opens) throw new ProtocolViolation("Only the agent answers a stream");
+    const value = decodeJson(payload);
+    if (type === FRAME.head) {
+      const head = parseMessage("head", value);
+      this.#guard(stream, () => stream.receiveHead(head));
+    } else {
+      const trailers = parseMessage("trailers", value);
+      this.#guard(stream, () => stream.receiveEnd(trailers));
+    }
+  }
+
+  #onData(stream: MuxStream, payload: Uint8Array, ended: boolean): void {
+    if (payload.length === 0 && !ended && !this.#spendIdleFrame()) return;
+    this.#budget.acquire(payload.length);
+    try {
+      stream.receiveData(payload, ended);
+    } catch (error) {
+      this.#onHandlerError(stream, error);
+    }
+    if (this.#budget.exceeded) this.#endLargestBacklog();
+  }
+
+  #onCredit(stream: MuxStream, payload: Uint8Array): void {
+    if (payload.length !== 4) throw new ProtocolViolation("A CREDIT frame has the wrong length");
+    const bytes = readUint32(payload, 0);
+    if (bytes < SMALL_CREDIT_BYTES && !this.#spendIdleFrame()) return;
+    stream.receiveCredit(bytes);
+  }
+
+  // ── inside ──
+
+  #begin(heartbeatMs: number): void {
+    this.#phase = "live";
+    this.#liveness = new Liveness(heartbeatMs, this.opens, this.#nowMs);
+    this.#handler.onOutput();
+  }
+
+  #addStream(windowBytes: number, sendBytes: number): MuxStream {
+    const window = new ReceiveWindow(windowBytes, this.#nowMs);
+    const stream = new MuxStream(this.#lastStreamId, this, { sendBytes, window });
+    this.#streams.set(stream.id, stream);
+    return stream;
+  }
+
+  #grantCredits(): void {
+    if (this.#creditsDue.length === 0) return;
+    const due = this.#creditsDue;
+    this.#creditsDue = [];
+    const link = { rttMs: this.#liveness.rttMs, pressed: this.#budget.pressed };
+    for (const stream of due) {
+      stream.creditQueued = false;
+      const frame = stream.grant(this.#nowMs, link);
+      if (frame !== undefined) this.#outbox.pushControl(frame);
+    }
+  }
+
+  #tellDrained(): void {
+    if (this.#drainsDue.length === 0) return;
+    const due = this.#drainsDue;
+    this.#drainsDue = [];
+    for (const stream of due) this.#guard(stream, () => stream.drained());
+  }
+
+  /** Faults F10: the process outlives any number of slow readers; the one that holds most pays. */
+  #endLargestBacklog(): void {
+    let largest: MuxStream | undefined;
+    for (const stream of this.#streams.values()) {
+      if (stream.backlogBytes > (largest?.backlogBytes ?? 0)) largest = stream;
+    }
+    if (largest === undefined) return;
+    const error = new ProxyError("overloaded", "Too much data waits to be read; the slowest reader is ended");
+    const victim = largest;
+    this.#guard(victim, () => victim.fail(error));
+  }
+
+  /** Faults G5: frames that carry nothing are counted; beyond the allowance the link is ended. */
+  #spendIdleFrame(): boolean {
+    if (this.#idleFrames.take(this.#nowMs)) return true;
+    this.#break(CLOSE_CODES.flooding, "Too many frames that carry nothing");
+    return false;
+  }
+
+  #guard(stream: MuxStream, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#onHandlerError(stream, error);
+    }
+  }
+
+  #onHandlerError(stream: MuxStream, error: unknown): void {
+    if (error instanceof ProtocolViolation) throw error;
+    this.#handler.onFault(error);
+    stream.abort("internal", "Something went wrong here");
+  }
+
+  #break(code: CloseCode, reason: string): void {
+    if (this.#phase === "closed") return;
+    this.#handler.onBroken(code, reason);
+  }
+}
+
+/** The payload of a PING: four reserved bytes and the sequence number. */
+function encodeSequence(sequence: number): Uint8Array {
+  const payload = new Uint8Array(PING_BYTES);
+  new DataView(payload.buffer).setUint32(PING_BYTES - 4, sequence);
+  return payload;
+}

@@ -1,0 +1,161 @@
+/**
+ * What waits to be sent on a link, and in which order it leaves.
+ *
+ * Control frames go first, in their order. Then the streams that have data and credit take turns, one DATA
+ * frame each (round-robin), so that a bulk stream never holds up a small one. A message is filled up to
+ * MESSAGE_TARGET_BYTES; small payloads are copied together, large ones are handed on as they are.
+ * Source: docs/protocol.md §7.
+ */
+import { MAX_DATA_BYTES } from "./limits.ts";
+import { END, FRAME, HEADER_BYTES, writeHeader } from "./frame.ts";
+
+/** A message is not filled further once it holds this much; one more frame may exceed it. Bytes. */
+const MESSAGE_TARGET_BYTES = 64 * 1024;
+
+/** Payloads up to this are copied into the message, larger ones become a part of their own. Bytes. */
+const COPY_BYTES = 8 * 1024;
+
+/** Room in which a message's headers and small payloads are put together, shared by all links: filling is synchronous. Bytes. */
+const scratch = new Uint8Array(2 * MESSAGE_TARGET_BYTES);
+
+/** One carrier message, as the pieces to be written one after the other. */
+export interface OutgoingMessage {
+  readonly parts: readonly Uint8Array[];
+  readonly totalBytes: number;
+}
+
+/** The sending half of a stream, as the outbox sees it. */
+export interface Source {
+  readonly id: number;
+  /** Whether a DATA or TRAILERS frame could leave now. */
+  readonly sendable: boolean;
+  /** Takes at most `maxBytes` of queued data within the credit; may be empty when only the end is left. */
+  take(maxBytes: number): Uint8Array;
+  /** Everything has been taken and an end was asked for: the frame just taken is the last. */
+  readonly ending: boolean;
+  /** The end has left; returns the TRAILERS frame that replaces the END flag, if there are trailers. */
+  ended(): Uint8Array | undefined;
+  /** Set while the source stands in the outbox's queue. */
+  queued: boolean;
+}
+
+export class Outbox {
+  #control: Uint8Array[] = [];
+  /** Streams taking turns: read from `#turn`, appended at the end, compacted when read through. */
+  #sources: Source[] = [];
+  #turn = 0;
+
+  get isEmpty(): boolean {
+    return this.#control.length === 0 && this.#turn === this.#sources.length;
+  }
+
+  pushControl(frame: Uint8Array): void {
+    this.#control.push(frame);
+  }
+
+  /** The source has become sendable. */
+  enqueue(source: Source): void {
+    if (source.queued) return;
+    source.queued = true;
+    this.#sources.push(source);
+  }
+
+  clear(): void {
+    this.#control = [];
+    this.#sources = [];
+    this.#turn = 0;
+  }
+
+  /** The next message, `undefined` when nothing is to be sent. */
+  take(): OutgoingMessage | undefined {
+    if (this.isEmpty) return undefined;
+    const message = new MessageBuilder();
+    this.#takeControl(message);
+    this.#takeData(message);
+    return message.build();
+  }
+
+  #takeControl(message: MessageBuilder): void {
+    const frames = this.#control;
+    let taken = 0;
+    for (const frame of frames) {
+      if (taken > 0 && message.totalBytes + frame.length > MESSAGE_TARGET_BYTES) break;
+      message.append(frame);
+      taken++;
+    }
+    if (taken === frames.length) frames.length = 0;
+    else frames.splice(0, taken);
+  }
+
+  #takeData(message: MessageBuilder): void {
+    if (this.#control.length > 0) return;
+    while (this.#turn < this.#sources.length && message.totalBytes < MESSAGE_TARGET_BYTES) {
+      const source = this.#sources[this.#turn++];
+      if (source === undefined) break;
+      source.queued = false;
+      if (source.sendable) takeFrame(source, message);
+      if (source.sendable) this.enqueue(source);
+    }
+    this.#compact();
+  }
+
+  #compact(): void {
+    if (this.#turn === this.#sources.length) {
+      this.#sources.length = 0;
+      this.#turn = 0;
+    } else if (this.#turn > 64 && this.#turn * 2 > this.#sources.length) {
+      this.#sources.splice(0, this.#turn);
+      this.#turn = 0;
+    }
+  }
+}
+
+function takeFrame(source: Source, message: MessageBuilder): void {
+  const payload = source.take(MAX_DATA_BYTES);
+  const last = source.ending;
+  const trailers = last ? source.ended() : undefined;
+  const type = last && trailers === undefined ? FRAME.data | END : FRAME.data;
+  if (payload.length > 0 || trailers === undefined) message.appendData(type, source.id, payload);
+  if (trailers !== undefined) message.append(trailers);
+}
+
+/** Puts one message together in the shared scratch room. */
+class MessageBuilder {
+  readonly #parts: Uint8Array[] = [];
+  #usedBytes = 0;
+  totalBytes = 0;
+
+  append(frame: Uint8Array): void {
+    this.totalBytes += frame.length;
+    this.#put(frame);
+  }
+
+  appendData(type: number, streamId: number, payload: Uint8Array): void {
+    if (this.#usedBytes + HEADER_BYTES > scratch.length) this.#cut();
+    writeHeader(scratch, this.#usedBytes, { type, bytes: payload.length, streamId });
+    this.#usedBytes += HEADER_BYTES;
+    this.totalBytes += HEADER_BYTES + payload.length;
+    this.#put(payload);
+  }
+
+  build(): OutgoingMessage {
+    this.#cut();
+    return { parts: this.#parts, totalBytes: this.totalBytes };
+  }
+
+  #put(bytes: Uint8Array): void {
+    if (bytes.length <= COPY_BYTES && this.#usedBytes + bytes.length <= scratch.length) {
+      scratch.set(bytes, this.#usedBytes);
+      this.#usedBytes += bytes.length;
+      return;
+    }
+    this.#cut();
+    this.#parts.push(bytes);
+  }
+
+  #cut(): void {
+    if (this.#usedBytes === 0) return;
+    this.#parts.push(scratch.slice(0, this.#usedBytes));
+    this.#usedBytes = 0;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The credit one side of a stream has granted to the other.
+ *
+ * The window is how far the peer may be ahead of what has been drained here. Credit goes back once a quarter
+ * of the window has been drained. When a whole window is drained within two round trips, the window itself is
+ * what limits the stream, and it doubles; under memory pressure it halves, by keeping credit back.
+ * Source: docs/protocol.md §6; the idea is TCP's dynamic right-sizing.
+ */
+import { MAX_WINDOW_BYTES, PRESSED_WINDOW_BYTES } from "./limits.ts";
+import { ProtocolViolation } from "./frame.ts";
+
+/** Credit goes back when 1 / this of the window has been drained. */
+const CREDIT_SHARE = 4;
+
+/** Round trips within which a whole window has to be drained for it to double. */
+const GROWTH_ROUND_TRIPS = 2;
+
+/** Round trip assumed before one was measured. Milliseconds. */
+const ASSUMED_RTT_MS = 100;
+
+export class ReceiveWindow {
+  #windowBytes: number;
+  /** What the peer may still send. */
+  #creditBytes: number;
+  /** Received and not yet drained. */
+  #backlogBytes = 0;
+  #drainedInEpochBytes = 0;
+  #epochStartMs: number;
+
+  constructor(windowBytes: number, nowMs: number) {
+    this.#windowBytes = windowBytes;
+    this.#creditBytes = windowBytes;
+    this.#epochStartMs = nowMs;
+  }
+
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  get backlogBytes(): number {
+    return this.#backlogBytes;
+  }
+
+  /** Counts arriving data. @throws {ProtocolViolation} when it is more than the peer had credit for (faults G11) */
+  receive(bytes: number): void {
+    if (bytes > this.#creditBytes) {
+      throw new ProtocolViolation(`A stream sent ${bytes} bytes with credit for ${this.#creditBytes}`);
+    }
+    this.#creditBytes -= bytes;
+    this.#backlogBytes += bytes;
+  }
+
+  /** Counts drained data, never more than there was; returns how many bytes that were. */
+  drain(bytes: number): number {
+    const drained = Math.min(bytes, this.#backlogBytes);
+    this.#backlogBytes -= drained;
+    this.#drainedInEpochBytes += drained;
+    return drained;
+  }
+
+  /** Whether enough has been drained for credit to go back. */
+  get creditDue(): boolean {
+    const missing = this.#windowBytes - this.#backlogBytes - this.#creditBytes;
+    return missing * CREDIT_SHARE >= this.#windowBytes;
+  }
+
+  /**
+   * The credit to send now, 0 for none; counted as granted. The window adapts here.
+   * @param link measured round trip (`undefined` before the first) and whether memory is short
+   */
+  grant(nowMs: number, link: { readonly rttMs: number | undefined; readonly pressed: boolean }): number {
+    this.#adapt(nowMs, link);
+    if (!this.creditDue) return 0;
+    const increment = this.#windowBytes - this.#backlogBytes - this.#creditBytes;
+    this.#creditBytes += increment;
+    return increment;
+  }
+
+  #adapt(nowMs: number, link: { readonly rttMs: number | undefined; readonly pressed: boolean }): void {
+    if (link.pressed) {
+      this.#windowBytes = Math.max(PRESSED_WINDOW_BYTES, this.#windowBytes >>> 1);
+      return;
+    }
+    if (this.#drainedInEpochBytes < this.#windowBytes) return;
+    const elapsedMs = nowMs - this.#epochStartMs;
+    if (elapsedMs <= GROWTH_ROUND_TRIPS * (link.rttMs ?? ASSUMED_RTT_MS)) {
+      this.#windowBytes = Math.min(MAX_WINDOW_BYTES, this.#windowBytes * 2);
+    }
+    this.#drainedInEpochBytes = 0;
+    this.#epochStartMs = nowMs;
+  }
+}

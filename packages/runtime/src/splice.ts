@@ -1,0 +1,156 @@
+/**
+ * The one copy loop: bytes between a TCP (or TLS) socket and a stream of a link, both ways, with half-close,
+ * backpressure and abort. What a slow socket cannot take yet stays here, bounded by the stream's window, and
+ * is not given back as credit until it has been written.
+ */
+import type { Socket } from "node:net";
+import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
+
+/** What the splice does to the stream. Both a mux `Stream` and a `TunnelExchange` are one. */
+export interface SpliceStream {
+  write(chunk: Uint8Array): boolean;
+  end(): void;
+  abort(code: ErrorCode, reason: string): void;
+  consume(bytes: number): void;
+}
+
+/** Bytes that have gone through, and how it ended. */
+export interface SpliceResult {
+  /** From the socket to the stream. */
+  readonly sentBytes: number;
+  /** From the stream to the socket. */
+  readonly receivedBytes: number;
+  /** Absent when both directions ended gracefully. */
+  readonly error: ProxyError | undefined;
+}
+
+export interface SpliceOptions {
+  readonly socket: Socket;
+  readonly stream: SpliceStream;
+  /** The tunnel is over; comes exactly once, when the socket is closed and the stream has ended. */
+  readonly onEnd: (result: SpliceResult) => void;
+  /** Sees every chunk's size before it is passed on (metering, shaping). */
+  readonly onBytes?: (direction: "sent" | "received", bytes: number) => void;
+}
+
+/** Joins a connected socket with a stream. The owner forwards the stream's events to the `on…` methods. */
+export class Splice {
+  readonly #socket: Socket;
+  readonly #stream: SpliceStream;
+  readonly #options: SpliceOptions;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  /** Handed to the socket since it last was empty, to be given back as credit. */
+  #unwrittenBytes = 0;
+  #corked = false;
+  #streamEnded = false;
+  #socketEnded = false;
+  #over = false;
+
+  constructor(options: SpliceOptions) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.#stream = options.stream;
+    const socket = this.#socket;
+    socket.on("data", this.#onSocketData);
+    socket.on("end", this.#onSocketEnd);
+    socket.on("drain", this.#onSocketDrain);
+    socket.on("error", this.#onSocketError);
+    socket.on("close", this.#onSocketClose);
+  }
+
+  /** The stream gave bytes. */
+  onData(chunk: Uint8Array): void {
+    if (this.#over) return;
+    this.#receivedBytes += chunk.length;
+    this.#options.onBytes?.("received", chunk.length);
+    this.#cork();
+    this.#unwrittenBytes += chunk.length;
+    this.#socket.write(chunk);
+  }
+
+  /** The stream gives no more. */
+  onEnd(): void {
+    if (this.#over) return;
+    this.#streamEnded = true;
+    this.#socket.end();
+  }
+
+  /** The stream takes bytes again. */
+  onDrain(): void {
+    if (!this.#over) this.#socket.resume();
+  }
+
+  /** The stream is over before its time. */
+  onError(error: ProxyError): void {
+    this.#finish(error);
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Ends both sides now. */
+  abort(code: ErrorCode, reason: string): void {
+    if (this.#over) return;
+    this.#stream.abort(code, reason);
+    this.#finish(new ProxyError(code, reason));
+    this.#socket.resetAndDestroy();
+  }
+
+  readonly #onSocketData = (chunk: Buffer): void => {
+    this.#sentBytes += chunk.length;
+    this.#options.onBytes?.("sent", chunk.length);
+    if (!this.#stream.write(chunk)) this.#socket.pause();
+  };
+
+  readonly #onSocketEnd = (): void => {
+    this.#socketEnded = true;
+    this.#stream.end();
+  };
+
+  readonly #onSocketDrain = (): void => {
+    this.#giveBack();
+  };
+
+  readonly #onSocketError = (error: NodeJS.ErrnoException): void => {
+    this.#broken(new ProxyError("connection_reset", "The connection was reset", { cause: error }));
+  };
+
+  readonly #onSocketClose = (): void => {
+    this.#giveBack();
+    if (this.#streamEnded && this.#socketEnded) this.#finish(undefined);
+    else this.#broken(new ProxyError("connection_reset", "The connection was closed"));
+  };
+
+  #broken(error: ProxyError): void {
+    if (this.#over) return;
+    this.#stream.abort(error.code, error.message);
+    this.#finish(error);
+  }
+
+  /** All writes of one turn leave in one system call; credit goes back once the socket has taken them. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(this.#uncork);
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#socket.uncork();
+    if (!this.#socket.writableNeedDrain) this.#giveBack();
+  };
+
+  #giveBack(): void {
+    if (this.#unwrittenBytes === 0) return;
+    const bytes = this.#unwrittenBytes;
+    this.#unwrittenBytes = 0;
+    this.#stream.consume(bytes);
+  }
+
+  #finish(error: ProxyError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { onEnd } = this.#options;
+    onEnd({ sentBytes: this.#sentBytes, receivedBytes: this.#receivedBytes, error });
+  }
+}
