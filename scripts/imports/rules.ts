@@ -1,0 +1,76 @@
+/**
+ * Which file may import which, as data. Source: docs/architecture.md, section "Direction of imports".
+ * Paths are relative to the repository and use `/`.
+ */
+
+/** Folder under packages → folders under packages that its sources may import. */
+export const PACKAGE_DIRECTION: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  runtime: ["protocol"],
+  agent: ["protocol", "runtime"],
+  orchestrator: ["protocol", "runtime"],
+  client: ["protocol"],
+  dashboard: ["protocol"],
+  testkit: ["protocol", "runtime", "agent", "orchestrator"],
+};
+
+/** Name of a workspace package → its folder under packages. */
+export const PACKAGE_FOLDERS: Readonly<Record<string, string>> = {
+  "@porchlight/protocol": "protocol",
+  "@porchlight/runtime": "runtime",
+  "@porchlight/client": "client",
+  "@porchlight/dashboard": "dashboard",
+  "@porchlight/testkit": "testkit",
+  porchlight: "orchestrator",
+  "porchlight-agent": "agent",
+};
+
+const USE_CASES = ["jobs", "tunnels"];
+const BELOW_USE_CASES = ["routing", "agents", "accounts", "state"];
+const BELOW_DOORS = [...USE_CASES, ...BELOW_USE_CASES];
+
+/** Room of the orchestrator → other rooms that it may import. Doors never import doors. */
+export const ROOM_DIRECTION: Readonly<Record<string, readonly string[]>> = {
+  gateway: BELOW_DOORS,
+  ingress: BELOW_DOORS,
+  api: BELOW_DOORS,
+  admin: BELOW_DOORS,
+  tunnels: ["jobs", ...BELOW_USE_CASES],
+  jobs: BELOW_USE_CASES,
+  routing: ["agents", "accounts", "state"],
+  agents: ["accounts", "state"],
+  accounts: ["state"],
+  state: [],
+};
+
+/** Files of the orchestrator that put the rooms together; nothing in a room imports them. */
+export const COMPOSITION_ROOTS = ["main", "node", "config"];
+
+/** Names of files that speak to one concrete store; only the composition root names them. */
+export const ADAPTER_NAME = /^(?:memory|sqlite|redis|dynamo)-/;
+
+/** Modules that only such files import. */
+export const ADAPTER_MODULES = /^(?:node:sqlite|ioredis|@aws-sdk\/.*)$/;
+
+/** What the programs' bins start with, by path: it runs on an older Node, which resolves no `.ts` export. */
+export const LAUNCHER = "packages/runtime/src/launch.js";
+
+/** Files outside protocol that import no `node:` module and read no clock. */
+const PURE_FILES = new Set([
+  "packages/runtime/src/backoff.ts",
+  "packages/runtime/src/target-policy.ts",
+  "packages/orchestrator/src/jobs/job.ts",
+  "packages/orchestrator/src/routing/selector.ts",
+  "packages/orchestrator/src/routing/request-options.ts",
+  "packages/orchestrator/src/ingress/socks-handshake.ts",
+]);
+
+/** Whether a file takes time as an argument and does no I/O: all of protocol, and a few named ones. */
+export function isPure(path: string): boolean {
+  return path.startsWith("packages/protocol/src/") || PURE_FILES.has(path);
+}
+
+/** Whether a file is a test: free of the directions inside a package. */
+export function isTest(path: string): boolean {
+  return path.endsWith(".test.ts");
+}
