@@ -1,0 +1,95 @@
+/** Bytes to a server and bytes back, without an HTTP library that would put them in order. */
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { until } from "./until.ts";
+
+export interface RawOptions {
+  readonly host?: string;
+  /** PEM of the authority: speaks TLS. */
+  readonly ca?: string;
+  /** Keep the own side open when the server ends its side. */
+  readonly allowHalfOpen?: boolean;
+}
+
+/** How a connection ended: in good order, or by a reset or another error. */
+export type RawEnd = "end" | "error";
+
+/** One connection; leaving its scope destroys it. */
+export class RawConnection implements Disposable {
+  readonly socket: Socket;
+  /** Set when the server has ended the connection. */
+  end: RawEnd | undefined;
+  readonly #chunks: Buffer[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (chunk: Buffer) => this.#chunks.push(chunk));
+    socket.on("end", () => (this.end ??= "end"));
+    socket.on("error", () => (this.end ??= "error"));
+  }
+
+  /** All bytes so far. */
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  /** All bytes so far, one character per byte. */
+  get text(): string {
+    return this.received.toString("latin1");
+  }
+
+  /** Status codes of the answers so far, those inside bodies not told apart. */
+  get statuses(): number[] {
+    return [...this.text.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map((match) => Number(match[1]));
+  }
+
+  write(bytes: string | Uint8Array): void {
+    this.socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
+  }
+
+  /** Waits until the text holds `marker`. */
+  async untilText(marker: string, deadlineMs = 5_000): Promise<string> {
+    await until(`"${marker}" in the answer`, () => this.text.includes(marker), deadlineMs);
+    return this.text;
+  }
+
+  /** Waits until the server ends the connection. */
+  async untilEnd(deadlineMs = 5_000): Promise<RawEnd> {
+    return until("the connection's end", () => this.end, deadlineMs);
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.destroy();
+  }
+}
+
+/** Connects to a port, by default on loopback. */
+export async function openRaw(port: number, options: RawOptions = {}): Promise<RawConnection> {
+  const { host = "127.0.0.1", ca, allowHalfOpen = false } = options;
+  const socket =
+    ca === undefined
+      ? connect({ host, port, allowHalfOpen, noDelay: true })
+      : connectTls({ host, port, ca });
+  const connection = new RawConnection(socket);
+  await new Promise<void>((resolve, reject) => {
+    socket.once(ca === undefined ? "connect" : "secureConnect", resolve);
+    socket.once("error", reject);
+  });
+  return connection;
+}
+
+/** Sends bytes, waits until the server ends the connection, and gives all that came. */
+export async function sendRaw(
+  port: number,
+  bytes: string | Uint8Array,
+  options: RawOptions & { readonly deadlineMs?: number } = {},
+): Promise<RawConnection> {
+  const connection = await openRaw(port, options);
+  connection.write(bytes);
+  try {
+    await connection.untilEnd(options.deadlineMs);
+  } finally {
+    connection.socket.destroy();
+  }
+  return connection;
+}
