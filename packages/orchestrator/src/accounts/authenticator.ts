@@ -3,7 +3,7 @@
  * key up takes microseconds, touches no storage, and is the same work for known and unknown ones (faults A19).
  * The store is asked for changes once a second, so that a key revoked by another process is noticed.
  */
-import { hash, timingSafeEqual } from "node:crypto";
+import * as crypto from "node:crypto";
 import type { Logger } from "@porchlight/runtime/logger";
 import type { KeyStore, StoredKey } from "../state/key-store.ts";
 import type { Principal } from "./principal.ts";
@@ -67,7 +67,7 @@ export class Authenticator {
   authenticate(presented: string | undefined): Principal | undefined {
     const digest = digestOf(presented ?? "");
     const known = this.#known.get(digest.toString("hex")) ?? NOBODY;
-    const matches = timingSafeEqual(digest, known.digest);
+    const matches = crypto.timingSafeEqual(digest, known.digest);
     return matches && this.#now() < known.expiresAtMs ? known.principal : undefined;
   }
 
@@ -129,7 +129,7 @@ export class Authenticator {
 }
 
 function digestOf(secret: string): Buffer {
-  return hash("sha256", secret, "buffer");
+  return crypto.hash("sha256", secret, "buffer");
 }
 
 function knownKey(key: StoredKey): KnownKey {
