@@ -12,6 +12,7 @@ import type { Hello, Open, Status, Welcome } from "@porchlight/protocol/message"
 import { Mux, type MuxHandler } from "@porchlight/protocol/mux";
 import type { Stream, StreamHandler } from "@porchlight/protocol/stream";
 import { CLOSE_CODES, type CloseCode, type Transport } from "@porchlight/protocol/transport";
+import { type Clock, systemClock } from "./clock.ts";
 import type { Session, SessionHandler } from "./session.ts";
 
 /** Bytes handed to the transport and not yet written at which the mux keeps the rest. */
@@ -32,6 +33,7 @@ export interface MuxSessionOptions {
   readonly helloTimeoutMs?: number;
   /** Defaults to the budget all links of this process share. */
   readonly budget?: MemoryBudget;
+  readonly clock?: Clock;
   /** Hears of errors thrown by handlers: faults of this program, worth a log line. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -45,23 +47,26 @@ class MuxSession implements Session {
   readonly #handler: SessionHandler;
   readonly #transport: Transport;
   readonly #mux: Mux;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #callOffTimer: (() => void) | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #flushPlanned = false;
   #gated = false;
   #ended: { readonly code: number; readonly reason: string } | undefined;
-  #lastReceivedMs = performance.now();
+  #lastReceivedMs: number;
 
   constructor(options: MuxSessionOptions) {
     this.#handler = options.handler;
     this.#transport = options.transport;
+    this.#clock = options.clock ?? systemClock;
+    this.#lastReceivedMs = this.#clock.nowMs;
     this.#mux = new Mux({
       role: options.role,
       handler: this.#muxHandler(options),
       heartbeatMs: DEFAULT_HEARTBEAT_MS,
       budget: options.budget ?? processBudget,
       ...(options.helloTimeoutMs === undefined ? {} : { helloTimeoutMs: options.helloTimeoutMs }),
-      nowMs: performance.now(),
+      nowMs: this.#clock.nowMs,
     });
     this.#transport.setHandler({
       onMessage: (message) => this.#onMessage(message),
@@ -89,7 +94,7 @@ class MuxSession implements Session {
       return this.#mux.open(open, handler);
     } catch (thrown) {
       const error = ProxyError.from(thrown);
-      setImmediate(() => handler.onError(error));
+      this.#clock.soon(() => handler.onError(error));
       return DEAD_STREAM;
     }
   }
@@ -135,7 +140,7 @@ class MuxSession implements Session {
 
   #onMessage(message: Uint8Array): void {
     if (this.#ended !== undefined) return;
-    this.#lastReceivedMs = performance.now();
+    this.#lastReceivedMs = this.#clock.nowMs;
     this.#mux.receive(message, this.#lastReceivedMs);
   }
 
@@ -164,7 +169,7 @@ class MuxSession implements Session {
   #end(code: number, reason: string, errorCode: ErrorCode): void {
     if (this.#ended !== undefined) return;
     this.#ended = { code, reason };
-    clearTimeout(this.#timer);
+    this.#callOffTimer?.();
     this.#mux.close(new ProxyError(errorCode, LOSS_MESSAGES[errorCode] ?? "The agent's link was lost"));
   }
 
@@ -173,7 +178,7 @@ class MuxSession implements Session {
   #planFlush(): void {
     if (this.#flushPlanned || this.#gated) return;
     this.#flushPlanned = true;
-    setImmediate(this.#flushNow);
+    this.#clock.soon(this.#flushNow);
   }
 
   readonly #flushNow = (): void => {
@@ -183,7 +188,7 @@ class MuxSession implements Session {
 
   #flush(): void {
     if (this.#ended !== undefined) return;
-    const nowMs = performance.now();
+    const nowMs = this.#clock.nowMs;
     while (this.#transport.bufferedBytes < GATE_BYTES) {
       const message = this.#mux.takeMessage(nowMs);
       if (message === undefined) return;
@@ -197,20 +202,21 @@ class MuxSession implements Session {
   #armTimer(): void {
     const dueMs = this.#mux.nextTimeoutMs;
     if (this.#ended !== undefined || dueMs === this.#timerAtMs) return;
-    clearTimeout(this.#timer);
+    this.#callOffTimer?.();
     this.#timerAtMs = dueMs;
-    this.#timer = setTimeout(this.#onTimer, Math.max(0, Math.ceil(dueMs - performance.now())));
+    const delayMs = Math.max(0, Math.ceil(dueMs - this.#clock.nowMs));
+    this.#callOffTimer = this.#clock.schedule(delayMs, this.#onTimer);
   }
 
   /** Judged after the poll phase: bytes that waited while the event loop was blocked count first (faults F19). */
   readonly #onTimer = (): void => {
-    setImmediate(this.#tick);
+    this.#clock.soon(this.#tick);
   };
 
   readonly #tick = (): void => {
     if (this.#ended !== undefined) return;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    this.#mux.tick(performance.now());
+    this.#mux.tick(this.#clock.nowMs);
     this.#armTimer();
   };
 }

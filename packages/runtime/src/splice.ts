@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
+import { ChunkQueue } from "./chunk-queue.ts";
 
 /** What the splice does to the stream. Both a mux `Stream` and a `TunnelExchange` are one. */
 export interface SpliceStream {
@@ -40,6 +41,8 @@ export class Splice {
   readonly #options: SpliceOptions;
   #sentBytes = 0;
   #receivedBytes = 0;
+  /** Received while the socket takes no more. */
+  readonly #waiting = new ChunkQueue();
   /** Handed to the socket since it last was empty, to be given back as credit. */
   #unwrittenBytes = 0;
   #corked = false;
@@ -64,15 +67,15 @@ export class Splice {
     if (this.#over) return;
     this.#receivedBytes += chunk.length;
     this.#options.onBytes?.("received", chunk.length);
-    this.#cork();
-    this.#unwrittenBytes += chunk.length;
-    this.#socket.write(chunk);
+    if (this.#socket.writableNeedDrain && !this.#corked) this.#waiting.push(chunk);
+    else this.#write(chunk);
   }
 
   /** The stream gives no more. */
   onEnd(): void {
     if (this.#over) return;
     this.#streamEnded = true;
+    this.#writeWaiting();
     this.#socket.end();
   }
 
@@ -108,6 +111,7 @@ export class Splice {
 
   readonly #onSocketDrain = (): void => {
     this.#giveBack();
+    this.#writeWaiting();
   };
 
   readonly #onSocketError = (error: NodeJS.ErrnoException): void => {
@@ -124,6 +128,17 @@ export class Splice {
     if (this.#over) return;
     this.#stream.abort(error.code, error.message);
     this.#finish(error);
+  }
+
+  #write(chunk: Uint8Array): void {
+    this.#cork();
+    this.#unwrittenBytes += chunk.length;
+    this.#socket.write(chunk);
+  }
+
+  #writeWaiting(): void {
+    if (this.#waiting.bytes === 0) return;
+    for (const chunk of this.#waiting.takeAll()) this.#write(chunk);
   }
 
   /** All writes of one turn leave in one system call; credit goes back once the socket has taken them. */

@@ -33,6 +33,11 @@ export class VirtualClock {
     };
   }
 
+  /** Does something in its turn, without letting time pass. */
+  soon(act: () => void): void {
+    this.schedule(0, act);
+  }
+
   /** Lets `durationMs` pass, doing everything that falls due. */
   advance(durationMs: number): void {
     const endMs = this.#nowMs + durationMs;
