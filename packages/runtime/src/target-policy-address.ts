@@ -1,0 +1,148 @@
+/**
+ * Addresses and networks in one form: eight 16-bit words, an IPv4 address as its IPv4-mapped IPv6 address
+ * (`::ffff:a.b.c.d`), so that one table and one comparison serve both. The URL parser turns every spelling
+ * (decimal, octal, hex, short, full-width digits) into the usual one. Source: WHATWG URL §3.5, RFC 4291 §2.5.5.2.
+ */
+import { ProxyError } from "@porchlight/protocol/errors";
+
+/** Eight words of 16 bits, most significant first. */
+export type Address = readonly number[];
+
+/** A network: all addresses whose first `bits` bits are those of `words`. */
+export interface Cidr {
+  readonly words: Address;
+  /** 0..128, counted in the IPv6 form: an IPv4 `/8` is 104. */
+  readonly bits: number;
+}
+
+/** Networks in no particular order. */
+export type CidrList = readonly Cidr[];
+
+const V4_PREFIX_BITS = 96;
+const DOTTED_QUAD = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
+const MAX_NAME_CHARS = 253;
+
+/** RFC 4291 §2.5.5.2 */
+const MAPPED: Cidr = { words: [0, 0, 0, 0, 0, 0xffff, 0, 0], bits: V4_PREFIX_BITS };
+
+/** Beyond these, the URL parser would cut the text or skip a part of it. */
+const NOT_IN_A_HOST = /[\s/?#@\\[\]:]/;
+
+/**
+ * The one spelling of a host: names in lower case, IDNA encoded and without the final dot; IPv4 as a dotted
+ * quad; IPv6 compressed and without brackets. `undefined` for what is no host, and for an IPv6 zone.
+ */
+export function canonicalHost(host: string): string | undefined {
+  const lower = host.toLowerCase();
+  const bare = lower.endsWith(".") ? lower.slice(0, -1) : lower;
+  if (NAME.test(bare) && !endsInNumber(bare)) return nameOrNothing(bare);
+  if (host.includes(":")) return canonicalV6(host);
+  if (NOT_IN_A_HOST.test(host)) return undefined;
+  const parsed = URL.parse(`http://${host}`)?.hostname.replace(/\.$/, "");
+  return parsed !== undefined && NAME.test(parsed) ? nameOrNothing(parsed) : undefined;
+}
+
+/** Whether a canonical host is an address and no name. */
+export function isLiteral(canonical: string): boolean {
+  return canonical.includes(":") || DOTTED_QUAD.test(canonical);
+}
+
+/** An address in any spelling, or `undefined` for what is none; one with a zone is none. */
+export function parseAddress(text: string): Address | undefined {
+  const canonical = DOTTED_QUAD.test(text) ? text : canonicalHost(text);
+  if (canonical === undefined) return undefined;
+  return canonical.includes(":") ? wordsOfV6(canonical) : wordsOfV4(canonical);
+}
+
+/** The address as a dotted quad where it is an IPv4 one, else as eight groups. */
+export function formatAddress(address: Address): string {
+  const [high = 0, low = 0] = address.slice(6);
+  return isV4(address)
+    ? `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
+    : address.map((word) => word.toString(16)).join(":");
+}
+
+/** The IPv4 address of two words. */
+export function v4Address(high: number, low: number): Address {
+  return [0, 0, 0, 0, 0, 0xffff, high, low];
+}
+
+/** Whether this is an IPv4 address, IPv4-mapped or not. */
+export function isV4(address: Address): boolean {
+  return address[5] === 0xffff && contains(MAPPED, address);
+}
+
+/** Whether the network holds the address. */
+export function contains(network: Cidr, address: Address): boolean {
+  const { words, bits } = network;
+  const whole = bits >> 4;
+  for (let i = 0; i < whole; i++) {
+    if (words[i] !== address[i]) return false;
+  }
+  const rest = bits & 15;
+  return rest === 0 || ((words[whole] ?? 0) ^ (address[whole] ?? 0)) >> (16 - rest) === 0;
+}
+
+/**
+ * The network an address with a prefix length lies in: `192.168.1.7/24` becomes `192.168.1.0/24`; without a
+ * length, the address alone. IPv4 has to be a dotted quad here: `10/8` would otherwise read as `0.0.0.10/8`.
+ * @throws {ProxyError} `invalid_request` when it is neither
+ */
+export function networkOf(text: string): Cidr {
+  const [address = "", length, ...rest] = text.split("/");
+  const isQuad = DOTTED_QUAD.test(address);
+  const words = isQuad || address.includes(":") ? parseAddress(address) : undefined;
+  const maxLength = isQuad ? 32 : 128;
+  const given = length === undefined ? maxLength : Number(length);
+  const isLength = /^\d{1,3}$/.test(length ?? "0") && given <= maxLength;
+  if (words === undefined || !isLength || rest.length > 0) {
+    throw new ProxyError(
+      "invalid_request",
+      "Expected a network such as 192.168.1.0/24 or fd00::/8",
+    );
+  }
+  const bits = isQuad ? given + V4_PREFIX_BITS : given;
+  return { words: words.map((word, index) => word & maskOf(bits - index * 16)), bits };
+}
+
+/** Mask of one word of which the first `bits` count; all of them from 16 on, none below 1. */
+function maskOf(bits: number): number {
+  return (0xffff << (16 - Math.min(16, Math.max(0, bits)))) & 0xffff;
+}
+
+function nameOrNothing(name: string): string | undefined {
+  return name.length <= MAX_NAME_CHARS ? name : undefined;
+}
+
+/** The URL parser takes a host for an IPv4 address when its last label begins like a number; no top-level domain does. */
+function endsInNumber(host: string): boolean {
+  const first = host.charCodeAt(host.lastIndexOf(".") + 1);
+  return first >= 48 && first <= 57;
+}
+
+function canonicalV6(host: string): string | undefined {
+  const inner = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
+  return URL.parse(`http://[${inner}]`)?.hostname.slice(1, -1);
+}
+
+function wordsOfV4(canonical: string): Address | undefined {
+  const [a = 256, b = 256, c = 256, d = 256] = (DOTTED_QUAD.exec(canonical) ?? [])
+    .slice(1)
+    .map(Number);
+  if (a > 255 || b > 255 || c > 255 || d > 255) return undefined;
+  return v4Address((a << 8) | b, (c << 8) | d);
+}
+
+/** Words of a canonical IPv6 address: hexadecimal groups only, and at most one `::`. */
+function wordsOfV6(canonical: string): Address {
+  const [head = "", tail = ""] = canonical.split("::");
+  const first = head === "" ? [] : head.split(":");
+  const last = tail === "" ? [] : tail.split(":");
+  const words = [0, 0, 0, 0, 0, 0, 0, 0];
+  for (const [index, group] of first.entries()) words[index] = Number.parseInt(group, 16);
+  for (const [index, group] of last.entries()) {
+    words[8 - last.length + index] = Number.parseInt(group, 16);
+  }
+  return words;
+}
