@@ -5,6 +5,7 @@
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
 import type { AgentView } from "@porchlight/protocol/job";
 import type { Labels } from "@porchlight/protocol/message";
+import type { PauseStore } from "../state/pause-store.ts";
 import { agentId } from "./agent-id.ts";
 import { agentStatus, agentView, type AgentRecord } from "./agent-record.ts";
 import type { Link } from "./link.ts";
@@ -14,12 +15,6 @@ export { agentStatus, agentView, type AgentRecord } from "./agent-record.ts";
 
 /** Agents without a link that are still remembered; beyond it the one gone longest is forgotten. */
 export const MAX_OFFLINE_AGENTS = 10_000;
-
-/** Remembers which agents an administrator has paused, across restarts. */
-export interface PauseStore {
-  isPaused(agentId: string): boolean;
-  setPaused(agentId: string, paused: boolean): void;
-}
 
 /** An agent at the door: who it is by its key and name, and what it says of itself. */
 export interface Arrival {
