@@ -71,9 +71,7 @@ export function decodeAgentMessage(text: string): AgentMessage {
         labels: message.labels ?? {},
       };
     default:
-      throw broken(
-        `Message of unknown type ${String(JSON.stringify(message["type"])).slice(0, 64)}`,
-      );
+      throw broken("Message of an unknown type");
   }
 }
 
