@@ -9,6 +9,7 @@ import {
   contains,
   formatAddress,
   isV4,
+  V4_PREFIX_BITS,
   networkOf,
   v4Address,
   type Address,
@@ -121,8 +122,10 @@ function flipped(address: Address): Address {
 }
 
 function isInside(networks: CidrList, address: Address): boolean {
+  // A wide IPv6 network (`::/0`) means IPv6: it would also hold the mapped form of every IPv4 address.
+  const leastBits = isV4(address) ? V4_PREFIX_BITS : 0;
   for (const network of networks) {
-    if (contains(network, address)) return true;
+    if (network.bits >= leastBits && contains(network, address)) return true;
   }
   return false;
 }

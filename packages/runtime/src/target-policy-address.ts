@@ -18,7 +18,8 @@ export interface Cidr {
 /** Networks in no particular order. */
 export type CidrList = readonly Cidr[];
 
-const V4_PREFIX_BITS = 96;
+/** Bits in front of the IPv4 address in an IPv4-mapped one. */
+export const V4_PREFIX_BITS = 96;
 const DOTTED_QUAD = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 const NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 const MAX_NAME_CHARS = 253;
