@@ -1,0 +1,68 @@
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { buffer, text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { Command } from "commander";
+import { ProxyError } from "@porchlight/protocol/errors";
+import { callApi, problemOf } from "./api-call.ts";
+import type { CommandContext } from "./command-context.ts";
+import { jobRequestOf, type RequestOptions } from "./request-fields.ts";
+
+/** `porchlight request URL`: sends one job and prints the target's answer, like curl. */
+export function requestCommand(context: CommandContext): Command {
+  return new Command("request")
+    .description("send one request through an agent and print the answer, like curl")
+    .argument("<url>", "http or https")
+    .option("-X, --request <method>", "the method (default: GET, with -d POST)")
+    .option(
+      "-H, --header <line>",
+      "a header such as 'Accept: text/html'; may be repeated",
+      collect,
+      [],
+    )
+    .option("-d, --data <text>", "the body; @FILE reads a file, @- standard input")
+    .option("-i, --include", "print the head of the answer too")
+    .option("--no-follow", "do not follow redirects")
+    .option("--agent <id>", "through this agent: its id or name")
+    .option("--label <key=value>", "through an agent with this label; may be repeated", collect, [])
+    .option("--timeout <time>", "total time, such as 10s")
+    .action(async (url: string, options: RequestOptions) => {
+      const data = options.data === undefined ? undefined : await readData(options.data, context);
+      const body = jobRequestOf(url, options, data);
+      const response = await callApi(context.env, { method: "POST", path: "/v1/request", body });
+      await printAnswer(response, options.include === true, context);
+    });
+}
+
+async function printAnswer(
+  response: IncomingMessage,
+  include: boolean,
+  context: CommandContext,
+): Promise<void> {
+  // Only a target's answer names the exit it came through; anything else is the orchestrator's own.
+  if (response.headers["porchlight-exit"] === undefined)
+    throw problemOf(response, await text(response));
+  if (include) context.stdout.write(headOf(response));
+  try {
+    await pipeline(response, context.stdout, { end: false });
+  } catch (cause) {
+    throw new ProxyError("response_truncated", "The answer broke off before its end", { cause });
+  }
+}
+
+function headOf(response: IncomingMessage): string {
+  const lines = [`HTTP/${response.httpVersion} ${response.statusCode} ${response.statusMessage}`];
+  for (let i = 0; i < response.rawHeaders.length; i += 2) {
+    lines.push(`${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}`);
+  }
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+async function readData(data: string, context: CommandContext): Promise<Buffer> {
+  if (data === "@-") return await buffer(context.stdin);
+  return data.startsWith("@") ? await readFile(data.slice(1)) : Buffer.from(data);
+}
+
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value];
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { jobRequestOf, type RequestOptions } from "./request-fields.ts";
+
+const NONE: RequestOptions = { header: [], follow: true, label: [] };
+const URL_TEXT = "http://example.com/";
+
+test("jobRequestOf: a bare URL is a raw GET with the orchestrator's defaults", () => {
+  assert.deepEqual(jobRequestOf(URL_TEXT, NONE), {
+    url: URL_TEXT,
+    method: "GET",
+    headers: {},
+    followRedirects: true,
+    format: "raw",
+  });
+});
+
+test("jobRequestOf: a body makes it a POST of a form, as with curl", () => {
+  const job = jobRequestOf(URL_TEXT, NONE, Buffer.from("a=1"));
+  assert.equal(job.method, "POST");
+  assert.equal(job.bodyBase64, "YT0x");
+  assert.deepEqual(job.headers, { "content-type": ["application/x-www-form-urlencoded"] });
+});
+
+test("jobRequestOf: flags win over what is guessed", () => {
+  const options = {
+    request: "PUT",
+    header: ["Content-Type: text/plain", "X-A: 1", "x-a: 2: 3"],
+    follow: false,
+    label: ["region=attic", "a=b=c"],
+    agent: "home",
+    timeout: "10s",
+  };
+  const job = jobRequestOf(URL_TEXT, options, Buffer.from("a"));
+  assert.equal(job.method, "PUT");
+  assert.deepEqual(job.headers, { "content-type": ["text/plain"], "x-a": ["1", "2: 3"] });
+  assert.equal(job.followRedirects, false);
+  assert.deepEqual(job.labels, { region: "attic", a: "b=c" });
+  assert.equal(job.agent, "home");
+  assert.equal(job.timeoutMs, 10_000);
+});
+
+test("jobRequestOf: refuses a header, a label or a time not written as it should be", () => {
+  for (const options of [{ header: ["no colon"] }, { label: ["=x"] }, { timeout: "soon" }]) {
+    const job = () => jobRequestOf(URL_TEXT, { ...NONE, ...options });
+    assert.throws(job, { code: "invalid_request" });
+  }
+});
