@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import net, { type AddressInfo, type Socket } from "node:net";
+import { test } from "node:test";
+import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
+import { until } from "@porchlight/testkit/until";
+import { Splice, type SpliceResult, type SpliceStream } from "./splice.ts";
+
+/** A stream that notes what the splice does to it. */
+class FakeStream implements SpliceStream {
+  readonly written: Buffer[] = [];
+  writable = true;
+  ended = false;
+  consumed = 0;
+  aborted: ErrorCode | undefined;
+
+  write(chunk: Uint8Array): boolean {
+    this.written.push(Buffer.from(chunk));
+    return this.writable;
+  }
+  end(): void {
+    this.ended = true;
+  }
+  abort(code: ErrorCode): void {
+    this.aborted = code;
+  }
+  consume(bytes: number): void {
+    this.consumed += bytes;
+  }
+  get text(): string {
+    return Buffer.concat(this.written).toString();
+  }
+}
+
+interface Joined extends AsyncDisposable {
+  /** The far end of the socket that is spliced. */
+  readonly peer: Socket;
+  readonly stream: FakeStream;
+  readonly splice: Splice;
+  readonly results: SpliceResult[];
+}
+
+async function join(): Promise<Joined> {
+  const server = net.createServer({ allowHalfOpen: true });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const { port } = server.address() as AddressInfo;
+  const peer = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  peer.on("error", () => undefined);
+  const [socket] = await accepted;
+  const stream = new FakeStream();
+  const results: SpliceResult[] = [];
+  const splice = new Splice({ socket, stream, onEnd: (result) => results.push(result) });
+  return {
+    peer,
+    stream,
+    splice,
+    results,
+    async [Symbol.asyncDispose]() {
+      peer.destroy();
+      socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+test("Splice copies both ways, passes half-close on, and ends when both directions have", async () => {
+  await using joined = await join();
+  const { peer, stream, splice, results } = joined;
+  const received: Buffer[] = [];
+  peer.on("data", (chunk: Buffer) => received.push(chunk));
+  peer.end("request");
+  await until("the request and its end", () => stream.text === "request" && stream.ended);
+  assert.deepEqual(results, []);
+  splice.onData(Buffer.from("late "));
+  splice.onData(Buffer.from("answer"));
+  splice.onEnd();
+  await until("the end", () => results.length === 1);
+  assert.equal(Buffer.concat(received).toString(), "late answer");
+  assert.deepEqual(results, [{ sentBytes: 7, receivedBytes: 11, error: undefined }]);
+  assert.equal(stream.consumed, 11);
+  assert.equal(stream.aborted, undefined);
+});
+
+test("faults F10: Splice gives no credit back for what its socket has not taken", async () => {
+  await using joined = await join();
+  const { peer, stream, splice } = joined;
+  peer.pause();
+  const chunk = new Uint8Array(64 * 1024);
+  let given = 0;
+  // More than any socket buffer of the system takes.
+  for (; given < 64 * 1024 * 1024; given += chunk.length) splice.onData(chunk);
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  assert.ok(stream.consumed < given / 2, `${stream.consumed} of ${given}`);
+  let read = 0;
+  peer.on("data", (data: Buffer) => (read += data.length));
+  peer.resume();
+  await until("everything to arrive", () => read === given && stream.consumed === given);
+});
+
+test("Splice stops reading its socket while the stream takes no more", async () => {
+  await using joined = await join();
+  const { peer, stream, splice } = joined;
+  stream.writable = false;
+  peer.write("first");
+  await until("the first bytes", () => stream.text === "first");
+  peer.write("second");
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  assert.equal(stream.text, "first");
+  stream.writable = true;
+  splice.onDrain();
+  await until("the rest", () => stream.text === "firstsecond");
+});
+
+test("faults F1: a stream that fails resets the socket: never a graceful end", async () => {
+  await using joined = await join();
+  const { peer, splice, results } = joined;
+  const failed = once(peer, "error") as Promise<[NodeJS.ErrnoException]>;
+  peer.resume();
+  splice.onData(Buffer.from("half"));
+  splice.onError(new ProxyError("agent_lost", "The agent's link was lost"));
+  assert.equal((await failed)[0].code, "ECONNRESET");
+  assert.equal(results[0]?.error?.code, "agent_lost");
+});
+
+test("a socket that is reset aborts the stream; the result comes once", async () => {
+  await using joined = await join();
+  const { peer, stream, splice, results } = joined;
+  peer.resetAndDestroy();
+  await until("the abort", () => stream.aborted === "connection_reset");
+  splice.onError(new ProxyError("agent_lost", "late"));
+  splice.abort("cancelled", "late");
+  assert.equal(results.length, 1);
+});
