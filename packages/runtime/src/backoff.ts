@@ -22,11 +22,6 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Attempts that failed since the last healthy link. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   /** The link is up; call it once per link. */
   succeeded(nowMs: number): void {
     this.#openedAtMs = nowMs;

