@@ -1,7 +1,7 @@
 import {
-  END,
   FRAME,
   HEADER_BYTES,
+  LAST_DATA,
   decodeJson,
   encodeAbortFrame,
   encodeCreditFrame,
@@ -17,10 +17,10 @@ import { until } from "./until.ts";
 
 /** One frame of the mux profile. */
 export interface Frame {
+  /** As in `FRAME`, or `LAST_DATA`. */
   readonly type: number;
   readonly streamId: number;
   readonly payload: Uint8Array;
-  readonly ended: boolean;
 }
 
 export type FrameName = keyof typeof FRAME;
@@ -36,9 +36,7 @@ export class FrameSocket implements Disposable {
   constructor(socket: AgentSocket) {
     this.socket = socket;
     socket.onMessage((message) => {
-      readFrames(message, (...[type, streamId, payload, ended]) => {
-        this.#take({ type, streamId, payload, ended });
-      });
+      readFrames(message, (type, streamId, payload) => this.#take({ type, streamId, payload }));
     });
   }
 
@@ -73,7 +71,7 @@ export class FrameSocket implements Disposable {
   }
 
   data(streamId: number, bytes: Uint8Array | string, ended = false): void {
-    const type = FRAME.data | (ended ? END : 0);
+    const type = ended ? LAST_DATA : FRAME.data;
     this.raw(rawFrame({ type, streamId, payload: Buffer.from(bytes) }));
   }
 

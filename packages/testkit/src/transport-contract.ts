@@ -46,7 +46,10 @@ export function transportContract(name: string, connect: () => Promise<Transport
       send(pair.a, message.subarray(0, middle), message.subarray(middle));
       send(pair.b, message);
     }
-    await until("all messages", () => atA.messages.length === sizes.length && atB.messages.length === sizes.length);
+    await until(
+      "all messages",
+      () => atA.messages.length === sizes.length && atB.messages.length === sizes.length,
+    );
     assert.deepEqual(atA.messages, sent);
     assert.deepEqual(atB.messages, sent);
   });
