@@ -10,6 +10,7 @@ import {
   PACKAGE_DIRECTION,
   PACKAGE_FOLDERS,
   ROOM_DIRECTION,
+  STARTS_WITH_LAUNCHER,
 } from "./rules.ts";
 import { importsOf } from "./scan.ts";
 
@@ -65,7 +66,7 @@ function judgeModule(from: Place, specifier: string): string | undefined {
 
 function judgePlace(from: Place, to: Place, specifier: string): string | undefined {
   if (from.folder === to.folder) return judgeInside(from, to);
-  if (to.path === LAUNCHER && from.path.includes("/bin/")) return undefined;
+  if (to.path === LAUNCHER && STARTS_WITH_LAUNCHER.test(from.path)) return undefined;
   if (specifier.startsWith(".")) return "another package is imported by its name";
   if (to.folder === "testkit" && (from.folder === undefined || isTest(from.path))) {
     return from.path.startsWith("scripts/") ? "testkit is for tests only" : undefined;

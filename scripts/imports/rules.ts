@@ -35,6 +35,7 @@ export const ROOM_DIRECTION: Readonly<Record<string, readonly string[]>> = {
   ingress: BELOW_DOORS,
   api: BELOW_DOORS,
   admin: BELOW_DOORS,
+  cli: BELOW_DOORS,
   tunnels: ["jobs", ...BELOW_USE_CASES],
   jobs: BELOW_USE_CASES,
   routing: ["agents", "accounts", "state"],
@@ -52,8 +53,11 @@ export const ADAPTER_NAME = /^(?:memory|sqlite|redis|dynamo)-/;
 /** Modules that only such files import. */
 export const ADAPTER_MODULES = /^(?:node:sqlite|ioredis|@aws-sdk\/.*)$/;
 
-/** What the programs' bins start with, by path: it runs on an older Node, which resolves no `.ts` export. */
+/** Imported by its path where an older Node reads it, which resolves no `.ts` export, or before any install. */
 export const LAUNCHER = "packages/runtime/src/launch.js";
+
+/** The files that do so. */
+export const STARTS_WITH_LAUNCHER = /^(?:packages\/[^/]+\/bin|scripts)\//;
 
 /** Files outside protocol that import no `node:` module and read no clock. */
 const PURE_FILES = new Set([
