@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import type { State } from "../state/state.ts";
 
 /** What a command of the program sees of the process it runs in. */
 export interface CommandContext {
@@ -8,6 +9,8 @@ export interface CommandContext {
   readonly stderr: Writable;
   /** Unix epoch milliseconds. */
   readonly now: () => number;
+  /** Opens the embedded store of a data directory. */
+  readonly openState: (dataDir: string) => State;
 }
 
 /** A variable of the environment; one set to nothing counts as not set. */

@@ -2,7 +2,6 @@ import { Command, Option } from "commander";
 import { ROLES, type Role } from "@porchlight/protocol/key-format";
 import { createKey, revokeKey } from "../accounts/keys.ts";
 import type { KeyStore } from "../state/key-store.ts";
-import { openSqliteState } from "../state/sqlite-state.ts";
 import { variable, type CommandContext } from "./command-context.ts";
 import { parseDuration } from "./duration.ts";
 import { describeCreatedKey, keyTable, viewOfKey } from "./key-views.ts";
@@ -23,7 +22,7 @@ export function keysCommand(context: CommandContext): Command {
   const dataDir = variable(context.env, "ORCH_DATA_DIR") ?? "./.porchlight";
   keys.option("--data-dir <path>", "where the embedded store is (ORCH_DATA_DIR)", dataDir);
   const withStore: WithStore = async (work) => {
-    const state = openSqliteState(keys.opts<{ dataDir: string }>().dataDir);
+    const state = context.openState(keys.opts<{ dataDir: string }>().dataDir);
     try {
       context.stdout.write(await work(state.keys));
     } finally {

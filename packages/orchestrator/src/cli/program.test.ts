@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { checkKeyFormat } from "@porchlight/protocol/key-format";
+import { openSqliteState } from "../state/sqlite-state.ts";
 import { runProgram } from "./program.ts";
 
 const DAY_MS = 86_400_000;
@@ -34,6 +35,7 @@ function setup(t: TestContext) {
         stdout: stdout.stream,
         stderr: stderr.stream,
         now: () => clock.nowMs,
+        openState: openSqliteState,
       },
       version: "1.2.3",
       startOrchestrator: async (flags) => {

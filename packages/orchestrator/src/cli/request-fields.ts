@@ -1,5 +1,5 @@
 import { ProxyError } from "@porchlight/protocol/errors";
-import type { JobRequest } from "@porchlight/protocol/job";
+import type { JobRequest, Method } from "@porchlight/protocol/job";
 import { parseDuration } from "./duration.ts";
 
 /** What `porchlight request` was asked by its flags. */
@@ -25,7 +25,7 @@ export function jobRequestOf(url: string, options: RequestOptions, body?: Buffer
   const { timeout, agent, label } = options;
   return {
     url,
-    method: (options.request ?? (body === undefined ? "GET" : "POST")) as JobRequest["method"],
+    method: (options.request ?? (body === undefined ? "GET" : "POST")) as Method,
     headers: headersOf(options.header, body !== undefined),
     followRedirects: options.follow,
     format: "raw",

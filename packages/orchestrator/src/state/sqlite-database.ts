@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { ProxyError } from "@porchlight/protocol/errors";
 
 /** The database's file in the data directory. */
 export const DATABASE_FILE = "porchlight.db";
@@ -27,22 +28,31 @@ const MIGRATIONS: readonly string[] = [
 /**
  * Opens the embedded database, making directory and file when missing, readable by their owner alone, and
  * brings its schema up to date.
- * @throws {Error} when the directory or the file cannot be used, or a newer version has written it
+ * @throws {ProxyError} `internal` when the directory or the file cannot be used, or a newer version has written it
  */
 export function openDatabase(dataDir: string): DatabaseSync {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, DATABASE_FILE);
-  // SQLite gives its side files (-wal, -shm) the mode of the main one, so that has to be right from its birth.
-  closeSync(openSync(path, "a", 0o600));
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    // SQLite gives its side files (-wal, -shm) the mode of the main one, so that has to be right from its birth.
+    closeSync(openSync(path, "a", 0o600));
+    return preparedDatabase(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ProxyError("internal", `Could not open the store ${path}: ${reason}`, { cause });
+  }
+}
+
+function preparedDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
     migrate(database);
+    return database;
   } catch (err) {
     database.close();
     throw err;
   }
-  return database;
 }
 
 function migrate(database: DatabaseSync): void {

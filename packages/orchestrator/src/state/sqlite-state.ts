@@ -5,7 +5,7 @@ import type { State } from "./state.ts";
 
 /**
  * The embedded store in `dataDir`, shared safely with the command line's own process.
- * @throws {Error} when the directory or the file cannot be used, or a newer version has written it
+ * @throws {ProxyError} `internal` when the directory or the file cannot be used, or a newer version has written it
  */
 export function openSqliteState(dataDir: string): State {
   const database = openDatabase(dataDir);
