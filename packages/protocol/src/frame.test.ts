@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  END,
   FRAME,
   HEADER_BYTES,
+  LAST_DATA,
   ProtocolViolation,
   decodeJson,
   encodeAbortFrame,
@@ -26,7 +26,9 @@ interface SeenFrame {
 
 function framesOf(message: Uint8Array): SeenFrame[] {
   const seen: SeenFrame[] = [];
-  readFrames(message, (type, id, payload, ended) => seen.push({ type, id, payload, ended }));
+  readFrames(message, (type, id, payload) => {
+    seen.push({ type, id, payload, ended: type === LAST_DATA });
+  });
   return seen;
 }
 
@@ -46,7 +48,9 @@ test("readFrames gives back every frame of a message, whatever they hold", () =>
   fc.assert(
     fc.property(fc.array(frame, { minLength: 1, maxLength: 20 }), (frames) => {
       const message = Buffer.concat(
-        frames.map(({ id, ended, payload }) => dataFrame(id, payload, ended ? END : 0)),
+        frames.map(({ id, ended, payload }) =>
+          dataFrame(id, payload, ended ? LAST_DATA : FRAME.data),
+        ),
       );
       assert.deepEqual(
         framesOf(message).map(({ id, payload, ended }) => ({ id, ended, payload: [...payload] })),
@@ -59,12 +63,13 @@ test("readFrames gives back every frame of a message, whatever they hold", () =>
 test("readFrames refuses a message cut at any byte that is no frame boundary", () => {
   const whole = Buffer.concat([
     encodeOpenFrame(7, 65_536, { kind: "tcp", host: "example.com", port: 443 }),
-    dataFrame(7, Buffer.from("hello"), END),
+    dataFrame(7, Buffer.from("hello"), LAST_DATA),
     encodeCreditFrame(7, 12),
   ]);
   const boundaries = new Set<number>();
   let offset = 0;
-  for (const { payload } of framesOf(whole)) boundaries.add((offset += HEADER_BYTES + payload.length));
+  for (const { payload } of framesOf(whole))
+    boundaries.add((offset += HEADER_BYTES + payload.length));
   for (let length = 0; length < whole.length; length++) {
     const read = () => framesOf(whole.subarray(0, length));
     if (boundaries.has(length)) read();
@@ -87,7 +92,10 @@ test("faults G3: readFrames answers any bytes with frames or a ProtocolViolation
 
 test("faults G3: readFrames refuses unknown types, END on control frames and oversize", () => {
   assert.throws(() => framesOf(dataFrame(1, new Uint8Array(0), 0x7f)), /type 127 is unknown/u);
-  assert.throws(() => framesOf(dataFrame(1, new Uint8Array(4), FRAME.credit | END)), /END flag/u);
+  assert.throws(
+    () => framesOf(dataFrame(1, new Uint8Array(4), FRAME.credit | 0x80)),
+    /is unknown/u,
+  );
   assert.throws(() => framesOf(dataFrame(1, new Uint8Array(MAX_DATA_BYTES + 1))), /too large/u);
   const control = dataFrame(1, new Uint8Array(MAX_CONTROL_BYTES + 1), FRAME.head);
   assert.throws(() => framesOf(control), /too large/u);

@@ -24,8 +24,11 @@ export const FRAME = {
   status: 0x15,
 } as const;
 
-/** Flag on a DATA frame: the sender's direction ends with it. */
-export const END = 0x80;
+/** Flag on a DATA frame: the sender's direction ends with it. No other frame may carry it. */
+const END = 0x80;
+
+/** Type of a DATA frame that ends its direction. */
+export const LAST_DATA = FRAME.data | END;
 
 /** Bytes in front of every payload. */
 export const HEADER_BYTES = 8;
@@ -75,13 +78,8 @@ function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset + 3] = value;
 }
 
-/** Takes each frame of a message: `ended` is the END flag; `payload` is a view into the message. */
-export type FrameReader = (
-  type: number,
-  streamId: number,
-  payload: Uint8Array,
-  ended: boolean,
-) => void;
+/** Takes each frame of a message; `type` holds the END flag, `payload` is a view into the message. */
+export type FrameReader = (type: number, streamId: number, payload: Uint8Array) => void;
 
 /**
  * Calls `read` for each frame of a message, in order.
@@ -94,24 +92,21 @@ export function readFrames(message: Uint8Array, read: FrameReader): void {
   while (offset < total) {
     const start = offset + HEADER_BYTES;
     if (start > total) throw new ProtocolViolation("A message ends inside a frame header");
-    const first = message[offset] ?? 0;
-    const type = first & ~END;
-    const ended = (first & END) !== 0;
+    const type = message[offset] ?? 0;
     const bytes = readUint32(message, offset) & 0xff_ffff;
-    checkFrame(type, bytes, ended);
+    checkFrame(type, bytes);
     const end = start + bytes;
     if (end > total) throw new ProtocolViolation("A message ends inside a frame payload");
-    read(type, readUint32(message, offset + 4), message.subarray(start, end), ended);
+    read(type, readUint32(message, offset + 4), message.subarray(start, end));
     offset = end;
   }
 }
 
-function checkFrame(type: number, bytes: number, ended: boolean): void {
-  if (type === FRAME.data) {
-    if (bytes > MAX_DATA_BYTES) throw new ProtocolViolation(`A DATA frame of ${bytes} bytes is too large`);
-    return;
+function checkFrame(type: number, bytes: number): void {
+  if (type === FRAME.data || type === LAST_DATA) {
+    if (bytes <= MAX_DATA_BYTES) return;
+    throw new ProtocolViolation(`A DATA frame of ${bytes} bytes is too large`);
   }
-  if (ended) throw new ProtocolViolation("Only DATA frames carry the END flag");
   if (!KNOWN_TYPES.has(type)) throw new ProtocolViolation(`Frame type ${type} is unknown`);
   if (bytes > MAX_CONTROL_BYTES) {
     throw new ProtocolViolation(`A control frame of ${bytes} bytes is too large`);
@@ -121,32 +116,47 @@ function checkFrame(type: number, bytes: number, ended: boolean): void {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** A frame whose payload is `prefixBytes` of room and then UTF-8 text. */
-function textFrame(type: number, streamId: number, text: string, prefixBytes = 0): Uint8Array {
+/**
+ * A frame about `streamId` (0: the link) whose payload is `roomBytes` left free and then UTF-8 text.
+ * @throws {RangeError} beyond MAX_CONTROL_BYTES
+ */
+function encodeTextFrame(type: number, streamId: number, body: TextBody): Uint8Array {
+  const { text, roomBytes } = body;
   const content = encoder.encode(text);
-  const bytes = prefixBytes + content.length;
-  if (bytes > MAX_CONTROL_BYTES) throw new RangeError(`A control frame of ${bytes} bytes is too large`);
+  const bytes = roomBytes + content.length;
+  if (bytes > MAX_CONTROL_BYTES) {
+    throw new RangeError(`A control frame of ${bytes} bytes is too large`);
+  }
   const frame = new Uint8Array(HEADER_BYTES + bytes);
   writeHeader(frame, 0, { type, bytes, streamId });
-  frame.set(content, HEADER_BYTES + prefixBytes);
+  frame.set(content, HEADER_BYTES + roomBytes);
   return frame;
+}
+
+interface TextBody {
+  readonly roomBytes: number;
+  readonly text: string;
 }
 
 /** A frame that carries a JSON value. @throws {RangeError} beyond MAX_CONTROL_BYTES */
 export function encodeJsonFrame(type: number, streamId: number, value: unknown): Uint8Array {
-  return textFrame(type, streamId, JSON.stringify(value));
+  return encodeTextFrame(type, streamId, { roomBytes: 0, text: JSON.stringify(value) });
 }
 
-/** An OPEN frame: the credit granted for the answer, then the JSON of what is asked. */
+/**
+ * An OPEN frame: the credit granted for the answer, then the JSON of what is asked.
+ * @throws {RangeError} beyond MAX_CONTROL_BYTES
+ */
 export function encodeOpenFrame(streamId: number, windowBytes: number, value: unknown): Uint8Array {
-  const frame = textFrame(FRAME.open, streamId, JSON.stringify(value), 4);
+  const text = JSON.stringify(value);
+  const frame = encodeTextFrame(FRAME.open, streamId, { roomBytes: 4, text });
   writeUint32(frame, HEADER_BYTES, windowBytes);
   return frame;
 }
 
 /** An ABORT frame: wire number of the error code, then the reason. */
 export function encodeAbortFrame(streamId: number, wire: number, reason: string): Uint8Array {
-  const frame = textFrame(FRAME.abort, streamId, reason, 2);
+  const frame = encodeTextFrame(FRAME.abort, streamId, { roomBytes: 2, text: reason });
   frame[HEADER_BYTES] = wire >>> 8;
   frame[HEADER_BYTES + 1] = wire;
   return frame;
@@ -160,11 +170,19 @@ export function encodeCreditFrame(streamId: number, bytes: number): Uint8Array {
   return frame;
 }
 
-/** A PING, or the PONG that returns its payload. */
-export function encodePingFrame(type: number, payload: Uint8Array): Uint8Array {
+/** A PING that carries a number, after four reserved bytes. */
+export function encodePingFrame(sequence: number): Uint8Array {
   const frame = new Uint8Array(HEADER_BYTES + PING_BYTES);
-  writeHeader(frame, 0, { type, bytes: PING_BYTES, streamId: 0 });
-  frame.set(payload, HEADER_BYTES);
+  writeHeader(frame, 0, { type: FRAME.ping, bytes: PING_BYTES, streamId: 0 });
+  writeUint32(frame, HEADER_BYTES + PING_BYTES - 4, sequence);
+  return frame;
+}
+
+/** The PONG that returns a PING's payload. */
+export function encodePongFrame(ping: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(HEADER_BYTES + PING_BYTES);
+  writeHeader(frame, 0, { type: FRAME.pong, bytes: PING_BYTES, streamId: 0 });
+  frame.set(ping, HEADER_BYTES);
   return frame;
 }
 

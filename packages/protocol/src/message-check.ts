@@ -61,7 +61,8 @@ export function parseMessage<Name extends MessageName>(
 export function parseOpen(value: unknown): Open {
   if (OPEN_HTTP.Check(value)) return value;
   if (OPEN_TCP.Check(value)) return value;
-  const isTcp = typeof value === "object" && value !== null && "kind" in value && value.kind === "tcp";
+  const isTcp =
+    typeof value === "object" && value !== null && "kind" in value && value.kind === "tcp";
   throw violation("open", isTcp ? OPEN_TCP : OPEN_HTTP, value);
 }
 

@@ -15,7 +15,7 @@ import {
 import { MAX_REASON_CHARS } from "./limits.ts";
 import type { Head, Trailers } from "./message.ts";
 import type { Source } from "./outbox.ts";
-import { ReceiveWindow } from "./receive-window.ts";
+import type { ReceiveWindow } from "./receive-window.ts";
 import type { Stream, StreamHandler } from "./stream.ts";
 
 /** `write` asks to wait when this much is queued in a stream. Bytes. */
@@ -174,7 +174,10 @@ export class MuxStream implements Stream, Source {
   }
 
   /** The CREDIT frame that is due, if one is. */
-  grant(nowMs: number, link: { rttMs: number | undefined; pressed: boolean }): Uint8Array | undefined {
+  grant(
+    nowMs: number,
+    link: { rttMs: number | undefined; pressed: boolean },
+  ): Uint8Array | undefined {
     if (this.#remoteEnded) return undefined;
     const bytes = this.#window.grant(nowMs, link);
     return bytes === 0 ? undefined : encodeCreditFrame(this.id, bytes);
@@ -183,7 +186,8 @@ export class MuxStream implements Stream, Source {
   // ── what the peer's frames do ──
 
   receiveHead(head: Head): void {
-    if (this.#headDone || this.#remoteEnded) throw new ProtocolViolation("A second HEAD on a stream");
+    if (this.#headDone || this.#remoteEnded)
+      throw new ProtocolViolation("A second HEAD on a stream");
     this.#headDone = true;
     this.#handler?.onHead(head);
   }

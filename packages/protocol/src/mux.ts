@@ -9,12 +9,14 @@ import { CLOSE_CODES, type CloseCode } from "./transport.ts";
 import { ProxyError } from "./errors.ts";
 import {
   FRAME,
+  LAST_DATA,
   PING_BYTES,
   ProtocolViolation,
   decodeJson,
   encodeJsonFrame,
   encodeOpenFrame,
   encodePingFrame,
+  encodePongFrame,
   readFrames,
   readUint32,
 } from "./frame.ts";
@@ -35,6 +37,7 @@ import { MuxStream, type StreamOwner } from "./mux-stream.ts";
 import { Outbox, type OutgoingMessage } from "./outbox.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import type { Stream, StreamHandler } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** Credits smaller than this, sent in masses, count as flooding. Bytes. */
@@ -75,13 +78,11 @@ export class Mux implements StreamOwner {
   readonly #handler: MuxHandler;
   readonly #budget: MemoryBudget;
   readonly #outbox = new Outbox();
-  readonly #streams = new Map<number, MuxStream>();
+  readonly #streams = new StreamTable();
   readonly #idleFrames: TokenBucket;
-  #creditsDue: MuxStream[] = [];
-  #drainsDue: MuxStream[] = [];
   #liveness: Liveness;
   #phase: Phase = "greeting";
-  #greetingEndsMs: number;
+  readonly #greetingEndsMs: number;
   #helloSeen = false;
   #lastStreamId = 0;
   #nowMs: number;
@@ -130,7 +131,10 @@ export class Mux implements StreamOwner {
   open(open: Open, handler: StreamHandler): Stream {
     if (this.#phase !== "live") throw new ProxyError("agent_lost", "The agent's link is not open");
     if (this.#streams.size >= MAX_STREAMS_PER_LINK) {
-      throw new ProxyError("overloaded", `The agent's link already carries ${this.#streams.size} streams`);
+      throw new ProxyError(
+        "overloaded",
+        `The agent's link already carries ${this.#streams.size} streams`,
+      );
     }
     const windowBytes = this.#budget.pressed ? PRESSED_WINDOW_BYTES : INITIAL_WINDOW_BYTES;
     this.#lastStreamId += 1;
@@ -156,7 +160,7 @@ export class Mux implements StreamOwner {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#outbox.clear();
-    for (const stream of this.#streams.values()) this.#guard(stream, () => stream.lose(error));
+    for (const stream of this.#streams.all()) this.#guard(stream, () => stream.lose(error));
   }
 
   // ── driven by the session ──
@@ -184,7 +188,7 @@ export class Mux implements StreamOwner {
     if (this.#liveness.isDead(nowMs)) {
       this.#break(CLOSE_CODES.goingAway, "The peer has been silent for two heartbeats");
     } else if (this.#liveness.pingDue(nowMs)) {
-      this.sendControl(encodePingFrame(FRAME.ping, encodeSequence(this.#liveness.ping(nowMs))));
+      this.sendControl(encodePingFrame(this.#liveness.ping(nowMs)));
     }
   }
 
@@ -193,7 +197,7 @@ export class Mux implements StreamOwner {
     this.#nowMs = nowMs;
     this.#grantCredits();
     const message = this.#outbox.take();
-    this.#tellDrained();
+    for (const stream of this.#streams.takeDrainsDue()) this.#guard(stream, () => stream.drained());
     return message;
   }
 
@@ -211,14 +215,11 @@ export class Mux implements StreamOwner {
   }
 
   creditSoon(stream: MuxStream): void {
-    if (stream.creditQueued) return;
-    stream.creditQueued = true;
-    this.#creditsDue.push(stream);
-    this.#handler.onOutput();
+    if (this.#streams.addCreditDue(stream)) this.#handler.onOutput();
   }
 
   drainSoon(stream: MuxStream): void {
-    this.#drainsDue.push(stream);
+    this.#streams.addDrainDue(stream);
   }
 
   release(bytes: number): void {
@@ -226,18 +227,19 @@ export class Mux implements StreamOwner {
   }
 
   forget(stream: MuxStream): void {
-    if (!this.#streams.delete(stream.id)) return;
+    if (!this.#streams.remove(stream)) return;
     if (this.#streams.size === 0 && this.#phase === "live") this.#handler.onIdle();
   }
 
   // ── frames ──
 
-  readonly #onFrame = (type: number, id: number, payload: Uint8Array, ended: boolean): void => {
+  readonly #onFrame = (type: number, id: number, payload: Uint8Array): void => {
     if (this.#phase === "closed") return;
-    if (type >= FRAME.hello) this.#onLinkFrame(type, id, payload);
-    else if (this.#phase === "greeting") throw new ProtocolViolation("A stream before the greeting");
+    if (type >= FRAME.hello && type !== LAST_DATA) this.#onLinkFrame(type, id, payload);
+    else if (this.#phase === "greeting")
+      throw new ProtocolViolation("A stream before the greeting");
     else if (type === FRAME.open) this.#onOpen(id, payload);
-    else this.#onStreamFrame(type, id, payload, ended);
+    else this.#onStreamFrame(type, id, payload);
   };
 
   #onLinkFrame(type: number, id: number, payload: Uint8Array): void {
@@ -273,7 +275,7 @@ export class Mux implements StreamOwner {
       return;
     }
     if (payload.length !== PING_BYTES) throw new ProtocolViolation("A PING has the wrong length");
-    if (type === FRAME.ping) this.sendControl(encodePingFrame(FRAME.pong, payload));
+    if (type === FRAME.ping) this.sendControl(encodePongFrame(payload));
     else this.#liveness.pong(readUint32(payload, PING_BYTES - 4), this.#nowMs);
   }
 
@@ -290,15 +292,16 @@ export class Mux implements StreamOwner {
     });
   }
 
-  #onStreamFrame(type: number, id: number, payload: Uint8Array, ended: boolean): void {
+  #onStreamFrame(type: number, id: number, payload: Uint8Array): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) {
       // Frames may cross with the end of their stream; those of a stream that never was may not.
-      if (id === 0 || id > this.#lastStreamId) throw new ProtocolViolation("A frame of an unknown stream");
+      if (id === 0 || id > this.#lastStreamId)
+        throw new ProtocolViolation("A frame of an unknown stream");
       this.#spendIdleFrame();
       return;
     }
-    if (type === FRAME.data) this.#onData(stream, payload, ended);
+    if (type === FRAME.data || type === LAST_DATA) this.#onData(type, stream, payload);
     else if (type === FRAME.credit) this.#onCredit(stream, payload);
     else if (type === FRAME.abort) this.#guard(stream, () => stream.receiveAbort(payload));
     else this.#onAnswer(type, stream, payload);
@@ -316,7 +319,8 @@ export class Mux implements StreamOwner {
     }
   }
 
-  #onData(stream: MuxStream, payload: Uint8Array, ended: boolean): void {
+  #onData(type: number, stream: MuxStream, payload: Uint8Array): void {
+    const ended = type === LAST_DATA;
     if (payload.length === 0 && !ended && !this.#spendIdleFrame()) return;
     this.#budget.acquire(payload.length);
     try {
@@ -345,38 +349,25 @@ export class Mux implements StreamOwner {
   #addStream(windowBytes: number, sendBytes: number): MuxStream {
     const window = new ReceiveWindow(windowBytes, this.#nowMs);
     const stream = new MuxStream(this.#lastStreamId, this, { sendBytes, window });
-    this.#streams.set(stream.id, stream);
+    this.#streams.add(stream);
     return stream;
   }
 
   #grantCredits(): void {
-    if (this.#creditsDue.length === 0) return;
-    const due = this.#creditsDue;
-    this.#creditsDue = [];
+    const due = this.#streams.takeCreditsDue();
+    if (due.length === 0) return;
     const link = { rttMs: this.#liveness.rttMs, pressed: this.#budget.pressed };
     for (const stream of due) {
-      stream.creditQueued = false;
       const frame = stream.grant(this.#nowMs, link);
       if (frame !== undefined) this.#outbox.pushControl(frame);
     }
   }
 
-  #tellDrained(): void {
-    if (this.#drainsDue.length === 0) return;
-    const due = this.#drainsDue;
-    this.#drainsDue = [];
-    for (const stream of due) this.#guard(stream, () => stream.drained());
-  }
-
   /** Faults F10: the process outlives any number of slow readers; the one that holds most pays. */
   #endLargestBacklog(): void {
-    let largest: MuxStream | undefined;
-    for (const stream of this.#streams.values()) {
-      if (stream.backlogBytes > (largest?.backlogBytes ?? 0)) largest = stream;
-    }
-    if (largest === undefined) return;
-    const error = new ProxyError("overloaded", "Too much data waits to be read; the slowest reader is ended");
-    const victim = largest;
+    const victim = this.#streams.largestBacklog();
+    if (victim === undefined) return;
+    const error = new ProxyError("overloaded", "Too much data waits for this reader");
     this.#guard(victim, () => victim.fail(error));
   }
 
@@ -405,11 +396,4 @@ export class Mux implements StreamOwner {
     if (this.#phase === "closed") return;
     this.#handler.onBroken(code, reason);
   }
-}
-
-/** The payload of a PING: four reserved bytes and the sequence number. */
-function encodeSequence(sequence: number): Uint8Array {
-  const payload = new Uint8Array(PING_BYTES);
-  new DataView(payload.buffer).setUint32(PING_BYTES - 4, sequence);
-  return payload;
 }

@@ -7,7 +7,7 @@
  * Source: docs/protocol.md §7.
  */
 import { MAX_DATA_BYTES } from "./limits.ts";
-import { END, FRAME, HEADER_BYTES, writeHeader } from "./frame.ts";
+import { FRAME, HEADER_BYTES, LAST_DATA, writeHeader } from "./frame.ts";
 
 /** A message is not filled further once it holds this much; one more frame may exceed it. Bytes. */
 const MESSAGE_TARGET_BYTES = 64 * 1024;
@@ -114,7 +114,7 @@ function takeFrame(source: Source, message: MessageBuilder): void {
   const payload = source.take(MAX_DATA_BYTES);
   const last = source.ending;
   const trailers = last ? source.ended() : undefined;
-  const type = last && trailers === undefined ? FRAME.data | END : FRAME.data;
+  const type = last && trailers === undefined ? LAST_DATA : FRAME.data;
   if (payload.length > 0 || trailers === undefined) message.appendData(type, source.id, payload);
   if (trailers !== undefined) message.append(trailers);
 }

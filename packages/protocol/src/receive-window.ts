@@ -44,7 +44,9 @@ export class ReceiveWindow {
   /** Counts arriving data. @throws {ProtocolViolation} when it is more than the peer had credit for (faults G11) */
   receive(bytes: number): void {
     if (bytes > this.#creditBytes) {
-      throw new ProtocolViolation(`A stream sent ${bytes} bytes with credit for ${this.#creditBytes}`);
+      throw new ProtocolViolation(
+        `A stream sent ${bytes} bytes with credit for ${this.#creditBytes}`,
+      );
     }
     this.#creditBytes -= bytes;
     this.#backlogBytes += bytes;
@@ -68,7 +70,10 @@ export class ReceiveWindow {
    * The credit to send now, 0 for none; counted as granted. The window adapts here.
    * @param link measured round trip (`undefined` before the first) and whether memory is short
    */
-  grant(nowMs: number, link: { readonly rttMs: number | undefined; readonly pressed: boolean }): number {
+  grant(
+    nowMs: number,
+    link: { readonly rttMs: number | undefined; readonly pressed: boolean },
+  ): number {
     this.#adapt(nowMs, link);
     if (!this.creditDue) return 0;
     const increment = this.#windowBytes - this.#backlogBytes - this.#creditBytes;
@@ -76,7 +81,10 @@ export class ReceiveWindow {
     return increment;
   }
 
-  #adapt(nowMs: number, link: { readonly rttMs: number | undefined; readonly pressed: boolean }): void {
+  #adapt(
+    nowMs: number,
+    link: { readonly rttMs: number | undefined; readonly pressed: boolean },
+  ): void {
     if (link.pressed) {
       this.#windowBytes = Math.max(PRESSED_WINDOW_BYTES, this.#windowBytes >>> 1);
       return;

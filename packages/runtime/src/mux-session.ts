@@ -170,7 +170,9 @@ class MuxSession implements Session {
     if (this.#ended !== undefined) return;
     this.#ended = { code, reason };
     this.#callOffTimer?.();
-    this.#mux.close(new ProxyError(errorCode, LOSS_MESSAGES[errorCode] ?? "The agent's link was lost"));
+    this.#mux.close(
+      new ProxyError(errorCode, LOSS_MESSAGES[errorCode] ?? "The agent's link was lost"),
+    );
   }
 
   // ── sending ──

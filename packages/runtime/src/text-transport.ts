@@ -47,7 +47,8 @@ export class TextMessageReader {
     if (mark === MORE) return undefined;
     const text = this.#collected;
     this.#collected = "";
-    if (text.length % 4 !== 0 || !BASE64.test(text)) throw new RangeError("A message is not Base64");
+    if (text.length % 4 !== 0 || !BASE64.test(text))
+      throw new RangeError("A message is not Base64");
     return Buffer.from(text, "base64");
   }
 }
@@ -82,7 +83,8 @@ class TextTransport implements Transport {
 
   send(parts: readonly Uint8Array[], totalBytes: number): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
-    for (const piece of encodeTextMessage(Buffer.concat(parts, totalBytes))) this.#webSocket.send(piece);
+    for (const piece of encodeTextMessage(Buffer.concat(parts, totalBytes)))
+      this.#webSocket.send(piece);
   }
 
   close(code: number, reason: string): void {

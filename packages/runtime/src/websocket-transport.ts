@@ -30,13 +30,18 @@ export function socketOf(webSocket: WebSocket): Socket | undefined {
 }
 
 function isSocket(value: unknown): value is Socket {
-  return typeof value === "object" && value !== null && "cork" in value && "writableLength" in value;
+  return (
+    typeof value === "object" && value !== null && "cork" in value && "writableLength" in value
+  );
 }
 
 function cutToBytes(text: string, bytes: number): string {
   const encoded = Buffer.from(text);
   if (encoded.length <= bytes) return text;
-  return encoded.subarray(0, bytes).toString().replace(/\uFFFD+$/u, "");
+  return encoded
+    .subarray(0, bytes)
+    .toString()
+    .replace(/\uFFFD+$/u, "");
 }
 
 class WebSocketTransport implements Transport {
@@ -69,7 +74,8 @@ class WebSocketTransport implements Transport {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#cork();
     const [only] = parts;
-    const message = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, totalBytes);
+    const message =
+      parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, totalBytes);
     this.#webSocket.send(message, { binary: true });
   }
 

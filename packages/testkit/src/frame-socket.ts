@@ -7,7 +7,7 @@ import {
   encodeCreditFrame,
   encodeJsonFrame,
   encodeOpenFrame,
-  encodePingFrame,
+  encodePongFrame,
   readFrames,
   readUint32,
   writeHeader,
@@ -90,7 +90,7 @@ export class FrameSocket implements Disposable {
   #take(frame: Frame): void {
     this.frames.push(frame);
     if (frame.type === FRAME.ping && this.answersPings) {
-      this.raw(encodePingFrame(FRAME.pong, frame.payload));
+      this.raw(encodePongFrame(frame.payload));
     }
     for (const listener of this.#listeners) listener(frame);
   }
