@@ -1,0 +1,236 @@
+/** An orchestrator and agents as processes of their own, on loopback and any free port, for one test. */
+import { join } from "node:path";
+import { ApiClient } from "./api-client.ts";
+import { testCertificate, type TestCertificate } from "./certificate.ts";
+import { FaultRelay, startFaultRelay } from "./fault-relay.ts";
+import { connectJsonAgent, type JsonAgent, type JsonAgentOptions } from "./json-agent.ts";
+import { connectMuxAgent, type MuxAgent, type MuxAgentOptions } from "./mux-agent.ts";
+import { Program } from "./program.ts";
+import { temporaryFolder, type TemporaryFolder } from "./temporary-folder.ts";
+import { until } from "./until.ts";
+
+export type Environment = Readonly<Record<string, string>>;
+
+export interface ClusterOptions {
+  /** Agents named `agent-1`, `agent-2`, …; default 1. */
+  readonly agents?: number;
+  /** Differs from the defaults below. */
+  readonly orchestrator?: Environment;
+  readonly agent?: Environment;
+  /** TLS on the orchestrator's listener. */
+  readonly tls?: boolean;
+  /** Agents reach the orchestrator through a relay that can play a bad line. */
+  readonly relay?: boolean;
+}
+
+/** Secrets of the static keys: two agents' keys, two clients', one admin's. */
+export const KEYS = {
+  agent: "agent-secret-0123456789",
+  otherAgent: "other-agent-secret-0123456789",
+  client: "client-secret-0123456789",
+  otherClient: "other-client-secret-0123456789",
+  admin: "admin-secret-0123456789",
+} as const;
+
+/** Everything on loopback is a target here. */
+const LOOPBACK = "127.0.0.0/8,::1/128";
+
+const ORCHESTRATOR_ENV: Environment = {
+  ORCH_AGENT_KEYS: `home:${KEYS.agent},elsewhere:${KEYS.otherAgent}`,
+  ORCH_CLIENT_KEYS: `shop:${KEYS.client},rival:${KEYS.otherClient}`,
+  ORCH_ADMIN_KEYS: `boss:${KEYS.admin}`,
+  ORCH_TARGET_PORTS: "*",
+  ORCH_TARGET_ALLOW: LOOPBACK,
+  ORCH_QUEUE_WAIT_MS: "1000",
+  ORCH_LOG_LEVEL: "info",
+};
+
+const AGENT_ENV: Environment = {
+  AGENT_KEY: KEYS.agent,
+  AGENT_TARGET_PORTS: "*",
+  AGENT_TARGET_ALLOW: LOOPBACK,
+  AGENT_LOG_LEVEL: "info",
+};
+
+const PACKAGES = join(import.meta.dirname, "../..");
+const ORCHESTRATOR_MAIN = join(PACKAGES, "orchestrator/src/main.ts");
+const AGENT_MAIN = join(PACKAGES, "agent/src/main.ts");
+
+export class Cluster implements AsyncDisposable {
+  orchestrator: Program;
+  readonly agents: Program[] = [];
+  /** Port of the orchestrator; the same after a restart. */
+  readonly port: number;
+  readonly relay: FaultRelay | undefined;
+  readonly certificate: TestCertificate | undefined;
+  readonly folder: TemporaryFolder;
+  readonly #options: ClusterOptions;
+
+  constructor(parts: ClusterParts, options: ClusterOptions) {
+    this.orchestrator = parts.orchestrator;
+    this.port = parts.port;
+    this.relay = parts.relay;
+    this.certificate = parts.certificate;
+    this.folder = parts.folder;
+    this.#options = options;
+  }
+
+  get origin(): string {
+    return `${this.certificate ? "https" : "http"}://127.0.0.1:${this.port}`;
+  }
+
+  /** What agents dial: the relay, if there is one. */
+  get agentUrl(): string {
+    const scheme = this.certificate ? "wss" : "ws";
+    return `${scheme}://127.0.0.1:${this.relay?.port ?? this.port}/agent`;
+  }
+
+  get client(): ApiClient {
+    return this.as(KEYS.client);
+  }
+
+  get admin(): ApiClient {
+    return this.as(KEYS.admin);
+  }
+
+  /** A client with any key, or with none. */
+  as(key: string | undefined): ApiClient {
+    const ca = this.certificate?.ca;
+    return new ApiClient({
+      origin: this.origin,
+      ...(key === undefined ? {} : { key }),
+      ...(ca === undefined ? {} : { ca }),
+    });
+  }
+
+  /** Starts one more agent and does not wait for it; `AGENT_NAME` is `agent-N` unless given. */
+  startAgent(env: Environment = {}): Program {
+    const name = `agent-${this.agents.length + 1}`;
+    const agent = new Program({
+      name,
+      args: [AGENT_MAIN],
+      env: {
+        ...AGENT_ENV,
+        ORCH_WS: this.agentUrl,
+        AGENT_NAME: name,
+        AGENT_DATA_DIR: join(this.folder.path, name),
+        ...(this.certificate ? { AGENT_CA_FILE: this.certificate.caFile } : {}),
+        ...this.#options.agent,
+        ...env,
+      },
+      cwd: this.folder.path,
+    });
+    this.agents.push(agent);
+    return agent;
+  }
+
+  /** Waits until exactly `count` agents are available. */
+  async untilAvailable(count: number, deadlineMs = 10_000): Promise<void> {
+    await until(
+      `${count} available agents`,
+      async () => {
+        const agents = await this.client.agents();
+        return agents.filter((agent) => agent.status === "available").length === count;
+      },
+      deadlineMs,
+    );
+  }
+
+  /** Connects a scripted agent of the JSON profile. */
+  jsonAgent(options: Partial<JsonAgentOptions> = {}): Promise<JsonAgent> {
+    return connectJsonAgent({ ...this.#dial(), ...options });
+  }
+
+  /** Connects a scripted agent of the mux profile. */
+  muxAgent(options: Partial<MuxAgentOptions> = {}): Promise<MuxAgent> {
+    return connectMuxAgent({ ...this.#dial(), ...options });
+  }
+
+  /** Starts the orchestrator again, on the same port with the same data, after it has ended. */
+  async restartOrchestrator(): Promise<void> {
+    const { folder, certificate, port } = this;
+    this.orchestrator = startOrchestrator({ folder, certificate, port, options: this.#options });
+    await boundPort(this.orchestrator);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.agents.map((agent) => agent[Symbol.asyncDispose]()));
+    await this.orchestrator[Symbol.asyncDispose]();
+    await this.relay?.[Symbol.asyncDispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
+
+  #dial(): { url: string; key: string; ca?: string } {
+    const ca = this.certificate?.ca;
+    return { url: this.agentUrl, key: KEYS.agent, ...(ca === undefined ? {} : { ca }) };
+  }
+}
+
+interface ClusterParts {
+  readonly orchestrator: Program;
+  readonly port: number;
+  readonly relay: FaultRelay | undefined;
+  readonly certificate: TestCertificate | undefined;
+  readonly folder: TemporaryFolder;
+}
+
+/** Starts an orchestrator and waits for it, then agents, and waits until all of them are available. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const folder = await temporaryFolder();
+  const certificate = options.tls ? await testCertificate() : undefined;
+  const orchestrator = startOrchestrator({ folder, certificate, port: 0, options });
+  try {
+    const port = await boundPort(orchestrator);
+    const relay = options.relay ? await startFaultRelay({ targetPort: port }) : undefined;
+    const cluster = new Cluster({ orchestrator, port, relay, certificate, folder }, options);
+    const { agents = 1 } = options;
+    for (let index = 0; index < agents; index++) cluster.startAgent();
+    if (agents > 0) await untilJoined(cluster, agents);
+    return cluster;
+  } catch (error) {
+    await orchestrator[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function untilJoined(cluster: Cluster, agents: number): Promise<void> {
+  try {
+    await cluster.untilAvailable(agents, 15_000);
+  } catch (error) {
+    const logs = [cluster.orchestrator, ...cluster.agents].map(({ logs }) => logs.text);
+    await cluster[Symbol.asyncDispose]();
+    throw new Error(`The agents did not join\n${logs.join("\n")}`, { cause: error });
+  }
+}
+
+function startOrchestrator(how: {
+  readonly folder: TemporaryFolder;
+  readonly certificate: TestCertificate | undefined;
+  readonly port: number;
+  readonly options: ClusterOptions;
+}): Program {
+  const { folder, certificate, port, options } = how;
+  return new Program({
+    name: "orchestrator",
+    args: [ORCHESTRATOR_MAIN, "orchestrator"],
+    env: {
+      ...ORCHESTRATOR_ENV,
+      ORCH_LISTEN: `127.0.0.1:${port}`,
+      ORCH_DATA_DIR: folder.path,
+      ...(certificate
+        ? { ORCH_TLS_CERT: certificate.certFile, ORCH_TLS_KEY: certificate.keyFile }
+        : {}),
+      ...options.orchestrator,
+    },
+    cwd: folder.path,
+  });
+}
+
+/** The port that the orchestrator says it listens on. */
+async function boundPort(orchestrator: Program): Promise<number> {
+  const listening = /127\.0\.0\.1:(\d+)/;
+  await orchestrator.ready(listening, 15_000);
+  const line = orchestrator.logs.find(({ text }) => listening.test(text));
+  return Number(listening.exec(line?.text ?? "")?.[1]);
+}
