@@ -1,0 +1,140 @@
+/** The socket side of the job API: an HTTP or HTTPS server with its deadlines, opened and closed for good. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer, Server as SecureServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Logger } from "@porchlight/runtime/logger";
+import type { ListenAddress } from "@porchlight/runtime/settings-parsers";
+import { StartError } from "./start-error.ts";
+import type { TlsFiles } from "./tls-files.ts";
+
+/** A connection without a finished request head (and TLS handshake) is ended after this. Milliseconds. */
+const HEAD_TIMEOUT_MS = 10_000;
+
+/** A request has to be complete, body included, within this: 64 MiB at 1.8 Mbit/s. Milliseconds. */
+const REQUEST_TIMEOUT_MS = 300_000;
+
+/** Longer than the 60 s after which load balancers drop an idle connection, so that they do it first. Milliseconds. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** How often deadlines of connections are looked at. Milliseconds. */
+const DEADLINE_CHECK_MS = 2_000;
+
+/** How long answers under way may still take once no work is left. Milliseconds. */
+const CLOSING_GRACE_MS = 1_000;
+
+/** How often connections that have become idle are looked for while closing. Milliseconds. */
+const SWEEP_MS = 20;
+
+/** Connections the system holds until they are accepted: all agents come back at once after a restart (faults F4). */
+const BACKLOG = 4_096;
+
+const SERVER_OPTIONS = {
+  headersTimeout: HEAD_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  connectionsCheckingInterval: DEADLINE_CHECK_MS,
+  noDelay: true,
+} as const;
+
+export interface ListenerOptions {
+  readonly tls: TlsFiles | undefined;
+  readonly onRequest: RequestListener;
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly logger: Pick<Logger, "warn">;
+}
+
+/** Where a listener can be reached. */
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+  /** `http://host:port`, or `https:`; without a final slash. */
+  readonly url: string;
+}
+
+export class HttpListener {
+  readonly #server: Server | SecureServer;
+  readonly #isSecure: boolean;
+  readonly #logger: ListenerOptions["logger"];
+  /** All of them, also those in a TLS handshake or upgraded, which the server's own list leaves out. */
+  readonly #sockets = new Set<Socket>();
+  #closing: Promise<void> | undefined;
+
+  constructor({ tls, onRequest, onUpgrade, logger }: ListenerOptions) {
+    this.#logger = logger;
+    this.#isSecure = tls !== undefined;
+    this.#server =
+      tls === undefined
+        ? createServer(SERVER_OPTIONS, onRequest)
+        : createSecureServer(
+            { ...SERVER_OPTIONS, ...tls.context, handshakeTimeout: HEAD_TIMEOUT_MS },
+            onRequest,
+          );
+    if (this.#server instanceof SecureServer) tls?.follow(this.#server);
+    this.#server.on("upgrade", onUpgrade);
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  /**
+   * Begins to listen; port 0 takes any free one.
+   * @throws {StartError} with exit code 1 when the address is taken, not allowed, or none of this machine
+   */
+  async open({ host, port }: ListenAddress): Promise<BoundAddress> {
+    this.#server.listen({ host, port, backlog: BACKLOG });
+    try {
+      await once(this.#server, "listening");
+    } catch (cause) {
+      throw listenError(`${urlHost(host)}:${port}`, cause);
+    }
+    // Accepting fails while the process has no file descriptor left, and goes on when there is one again (faults F18).
+    this.#server.on("error", (err) =>
+      this.#logger.warn({ err }, "A connection could not be accepted"),
+    );
+    const bound = this.#server.address() as AddressInfo;
+    const scheme = this.#isSecure ? "https" : "http";
+    return { host, port: bound.port, url: `${scheme}://${urlHost(host)}:${bound.port}` };
+  }
+
+  /** Takes no new connections, lets answers under way leave for a moment, then ends all connections. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    // A connection becomes idle when its answer is out; `close` has ended only those that were idle then.
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), SWEEP_MS);
+    const deadline = setTimeout(() => this.#destroySockets(), CLOSING_GRACE_MS);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(deadline);
+  }
+
+  #destroySockets(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there",
+  EACCES: "this user may not listen there",
+  EADDRNOTAVAIL: "this machine does not have the address",
+  ENOTFOUND: "the name is not known",
+};
+
+function listenError(address: string, cause: unknown): StartError {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+  const reason = REASONS[code] ?? code;
+  return new StartError(1, `Could not listen on ${address}: ${reason}`, { cause });
+}
+
+function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
