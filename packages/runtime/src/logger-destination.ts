@@ -1,4 +1,4 @@
-import { pino, type DestinationStream } from "pino";
+import { pino } from "pino";
 
 /** A batch is written when it has this size, or after the time below. Bytes. */
 const BATCH_BYTES = 4096;
@@ -11,7 +11,7 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
  * Collects lines and writes them together; what is left is written at exit. A destination that fails
  * never ends the process: lines that had to be dropped are counted and reported once it works again (faults F17).
  */
-export function createLogDestination(fd: number): DestinationStream {
+export function createLogDestination(fd: number): ReturnType<typeof pino.destination> {
   const stream = pino.destination({
     fd,
     sync: false,

@@ -67,11 +67,15 @@ function createPrettifier(): (line: string) => string {
   });
 }
 
+/** More causes than these are a loop. */
+const MOST_CAUSES = 8;
+
 /** An error as fields; its stack only when somebody is debugging. */
-function describeError(error: unknown, level: LogLevel): unknown {
+function describeError(error: unknown, level: LogLevel, depth = 0): unknown {
   if (!(error instanceof Error)) return error;
   const code = "code" in error ? error.code : undefined;
   const stack = level === "debug" || level === "trace" ? error.stack : undefined;
-  const cause = error.cause === undefined ? undefined : describeError(error.cause, level);
+  const hasCause = error.cause !== undefined && depth < MOST_CAUSES;
+  const cause = hasCause ? describeError(error.cause, level, depth + 1) : undefined;
   return { type: error.name, code, message: error.message, cause, stack };
 }

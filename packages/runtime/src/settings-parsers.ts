@@ -5,8 +5,9 @@
 import { ProxyError } from "@porchlight/protocol/errors";
 import { MAX_LABELS, MAX_NAME_CHARS } from "@porchlight/protocol/limits";
 import type { Labels } from "@porchlight/protocol/message";
+import { canonicalHost } from "./target-policy-address.ts";
 
-/** Where to listen: a host name or address without brackets, and a port (0 for any free one). */
+/** Where to listen: a host in its one spelling (`canonicalHost`), and a port (0 for any free one). */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
@@ -76,9 +77,9 @@ export function parseList(text: string): readonly string[] {
 
 /** `host:port`; an IPv6 address in brackets. */
 export function parseListenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+)):(\d{1,5})$/i.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
+  const match = /^(\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(text);
+  const host = canonicalHost(match?.[1] ?? "");
+  const port = Number(match?.[2]);
   if (host === undefined || !(port <= 65_535)) {
     throw expected("host:port, such as 127.0.0.1:8080 or [::1]:8080");
   }

@@ -6,6 +6,7 @@ import {
   contains,
   formatAddress,
   isLiteral,
+  isLoopback,
   networkOf,
   parseAddress,
 } from "./target-policy-address.ts";
@@ -37,6 +38,34 @@ test("isLiteral tells addresses from names that only begin like one", () => {
   assert.ok(isLiteral("::1"));
   assert.ok(!isLiteral("1.2.3.4.example"));
   assert.ok(!isLiteral("3f2a1b"));
+});
+
+test("isLoopback knows this machine in every spelling, and nothing else", () => {
+  for (const host of [
+    "localhost",
+    "LOCALHOST.",
+    "a.localhost",
+    "127.0.0.1",
+    "127.9.9.9",
+    "0x7f.1",
+    "::1",
+    "[::1]",
+    "::ffff:127.0.0.1",
+  ]) {
+    assert.ok(isLoopback(host), host);
+  }
+  for (const host of [
+    "0.0.0.0",
+    "::",
+    "localhost.example.com",
+    "128.0.0.1",
+    "::2",
+    "",
+    "a b",
+    "notlocalhost",
+  ]) {
+    assert.ok(!isLoopback(host), host);
+  }
 });
 
 test("parseAddress and formatAddress are inverse for IPv4 and IPv6", () => {

@@ -27,6 +27,12 @@ const MAX_NAME_CHARS = 253;
 /** RFC 4291 §2.5.5.2 */
 const MAPPED: Cidr = { words: [0, 0, 0, 0, 0, 0xffff, 0, 0], bits: V4_PREFIX_BITS };
 
+/** 127.0.0.0/8 (RFC 1122 §3.2.1.3) and ::1 (RFC 4291 §2.5.3). */
+const LOOPBACK: CidrList = [
+  { words: [0, 0, 0, 0, 0, 0xffff, 0x7f00, 0], bits: V4_PREFIX_BITS + 8 },
+  { words: [0, 0, 0, 0, 0, 0, 0, 1], bits: 128 },
+];
+
 /** Beyond these, the URL parser would cut the text or skip a part of it. */
 const NOT_IN_A_HOST = /[\s/?#@\\[\]:]/;
 
@@ -47,6 +53,15 @@ export function canonicalHost(host: string): string | undefined {
 /** Whether a canonical host is an address and no name. */
 export function isLiteral(canonical: string): boolean {
   return canonical.includes(":") || DOTTED_QUAD.test(canonical);
+}
+
+/** Whether a host is this machine itself: a loopback address, or a name below `localhost`. Source: RFC 6761 §6.3. */
+export function isLoopback(host: string): boolean {
+  const canonical = canonicalHost(host);
+  if (canonical === undefined) return false;
+  if (canonical === "localhost" || canonical.endsWith(".localhost")) return true;
+  const address = isLiteral(canonical) ? parseAddress(canonical) : undefined;
+  return address !== undefined && LOOPBACK.some((network) => contains(network, address));
 }
 
 /** An address in any spelling, or `undefined` for what is none; one with a zone is none. */
