@@ -4,6 +4,8 @@ export interface Clock {
   readonly nowMs: number;
   /** Does something `delayMs` from now; gives a function that calls it off. */
   schedule(delayMs: number, act: () => void): () => void;
+  /** Does something at the end of the current callback. */
+  next(act: () => void): void;
   /** Does something after the I/O that is ready now. */
   soon(act: () => void): void;
 }
@@ -17,6 +19,7 @@ export const systemClock: Clock = {
     const timer = setTimeout(act, delayMs);
     return () => clearTimeout(timer);
   },
+  next: queueMicrotask,
   soon(act) {
     setImmediate(act);
   },

@@ -18,6 +18,9 @@ import type { Session, SessionHandler } from "./session.ts";
 /** Bytes handed to the transport and not yet written at which the mux keeps the rest. */
 const GATE_BYTES = 256 * 1024;
 
+/** With no more streams than this there is little to collect, and output leaves at the end of the current callback. */
+const FEW_STREAMS = 2;
+
 /** Heartbeat until WELCOME says otherwise. Milliseconds. */
 const DEFAULT_HEARTBEAT_MS = 15_000;
 
@@ -180,7 +183,8 @@ class MuxSession implements Session {
   #planFlush(): void {
     if (this.#flushPlanned || this.#gated) return;
     this.#flushPlanned = true;
-    this.#clock.soon(this.#flushNow);
+    if (this.#mux.streams <= FEW_STREAMS) this.#clock.next(this.#flushNow);
+    else this.#clock.soon(this.#flushNow);
   }
 
   readonly #flushNow = (): void => {

@@ -7,6 +7,9 @@ import type { Socket } from "node:net";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { ChunkQueue } from "./chunk-queue.ts";
 
+/** Chunks from this size on are collected until the end of the turn: they come in rows. Smaller ones leave at once. Bytes. */
+const COLLECT_BYTES = 4 * 1024;
+
 /** What the splice does to the stream. Both a mux `Stream` and a `TunnelExchange` are one. */
 export interface SpliceStream {
   write(chunk: Uint8Array): boolean;
@@ -131,9 +134,10 @@ export class Splice {
   }
 
   #write(chunk: Uint8Array): void {
-    this.#cork();
     this.#unwrittenBytes += chunk.length;
+    if (chunk.length >= COLLECT_BYTES) this.#cork();
     this.#socket.write(chunk);
+    if (!this.#corked && !this.#socket.writableNeedDrain) this.#giveBack();
   }
 
   #writeWaiting(): void {

@@ -33,6 +33,11 @@ export class VirtualClock {
     };
   }
 
+  /** As `soon`. */
+  next(act: () => void): void {
+    this.schedule(0, act);
+  }
+
   /** Does something in its turn, without letting time pass. */
   soon(act: () => void): void {
     this.schedule(0, act);
