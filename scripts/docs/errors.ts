@@ -1,0 +1,14 @@
+/** The table of docs/errors.md: every code with its status, whose fault it is, and what to do. */
+import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
+import { ERROR_ADVICE } from "./error-advice.ts";
+import { code, table } from "./page.ts";
+
+const RETRY_WORDS = { never: "never", later: "later", "other-agent": "other agent" } as const;
+
+export function errorsTable(): string {
+  const rows = (Object.keys(ERRORS) as ErrorCode[]).map((name) => {
+    const { wire, fault, retry, title } = ERRORS[name];
+    return [code(name), fault, RETRY_WORDS[retry], `${title}. ${ERROR_ADVICE[name]}`, String(wire)];
+  });
+  return table(["code", "fault", "retry", "meaning", "number"], rows);
+}

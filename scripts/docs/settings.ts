@@ -1,0 +1,25 @@
+/** The tables of docs/configuration.md, from the settings tables that the programs themselves read. */
+import { AGENT_SETTINGS } from "porchlight-agent/config";
+import { ORCHESTRATOR_SETTINGS } from "porchlight/config";
+import type { SettingsTable } from "@porchlight/runtime/settings";
+import { settingRows } from "@porchlight/runtime/settings-help";
+import { code, table } from "./page.ts";
+
+export function orchestratorTable(): string {
+  return settingsTable(ORCHESTRATOR_SETTINGS);
+}
+
+export function agentTable(): string {
+  return settingsTable(AGENT_SETTINGS);
+}
+
+function settingsTable(settings: SettingsTable): string {
+  const byName = new Map(Object.values(settings).map((setting) => [setting.env, setting]));
+  const rows = settingRows(settings).map((row) => [
+    code(row.name),
+    code(row.flag),
+    byName.get(row.name)?.default === undefined ? row.default : code(row.default),
+    row.description,
+  ]);
+  return table(["variable", "flag", "default", "meaning"], rows);
+}
