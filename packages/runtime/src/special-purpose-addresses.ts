@@ -8,8 +8,8 @@
 import {
   contains,
   formatAddress,
+  isInside,
   isV4,
-  V4_PREFIX_BITS,
   networkOf,
   v4Address,
   type Address,
@@ -119,15 +119,6 @@ function v4At(address: Address, index: number): Address {
 
 function flipped(address: Address): Address {
   return address.map((word) => word ^ 0xffff);
-}
-
-function isInside(networks: CidrList, address: Address): boolean {
-  // A wide IPv6 network (`::/0`) means IPv6: it would also hold the mapped form of every IPv4 address.
-  const leastBits = isV4(address) ? V4_PREFIX_BITS : 0;
-  for (const network of networks) {
-    if (network.bits >= leastBits && contains(network, address)) return true;
-  }
-  return false;
 }
 
 function reasonIn(ranges: readonly Range[], address: Address): string | undefined {

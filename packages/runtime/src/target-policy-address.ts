@@ -18,9 +18,10 @@ export interface Cidr {
 /** Networks in no particular order. */
 export type CidrList = readonly Cidr[];
 
-/** Bits in front of the IPv4 address in an IPv4-mapped one. */
-export const V4_PREFIX_BITS = 96;
+const V4_PREFIX_BITS = 96;
 const DOTTED_QUAD = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+/** Nothing the URL parser could take for another part of a URL, and no zone. */
+const V6 = /^[0-9a-f:.]+$/i;
 const NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 const MAX_NAME_CHARS = 253;
 
@@ -43,7 +44,8 @@ const NOT_IN_A_HOST = /[\s/?#@\\[\]:]/;
 export function canonicalHost(host: string): string | undefined {
   const lower = host.toLowerCase();
   const bare = lower.endsWith(".") ? lower.slice(0, -1) : lower;
-  if (NAME.test(bare) && !endsInNumber(bare)) return nameOrNothing(bare);
+  const isPlain = NAME.test(bare) && !endsInNumber(bare) && !bare.includes("xn--");
+  if (isPlain) return nameOrNothing(bare);
   if (host.includes(":")) return canonicalV6(host);
   if (NOT_IN_A_HOST.test(host)) return undefined;
   const parsed = URL.parse(`http://${host}`)?.hostname.replace(/\.$/, "");
@@ -61,7 +63,7 @@ export function isLoopback(host: string): boolean {
   if (canonical === undefined) return false;
   if (canonical === "localhost" || canonical.endsWith(".localhost")) return true;
   const address = isLiteral(canonical) ? parseAddress(canonical) : undefined;
-  return address !== undefined && LOOPBACK.some((network) => contains(network, address));
+  return address !== undefined && isInside(LOOPBACK, address);
 }
 
 /** An address in any spelling, or `undefined` for what is none; one with a zone is none. */
@@ -98,6 +100,15 @@ export function contains(network: Cidr, address: Address): boolean {
   }
   const rest = bits & 15;
   return rest === 0 || ((words[whole] ?? 0) ^ (address[whole] ?? 0)) >> (16 - rest) === 0;
+}
+
+/** Whether one of the networks holds the address. A wide IPv6 network (`::/0`) means IPv6, and no IPv4 address. */
+export function isInside(networks: CidrList, address: Address): boolean {
+  const leastBits = isV4(address) ? V4_PREFIX_BITS : 0;
+  for (const network of networks) {
+    if (network.bits >= leastBits && contains(network, address)) return true;
+  }
+  return false;
 }
 
 /**
@@ -139,7 +150,7 @@ function endsInNumber(host: string): boolean {
 
 function canonicalV6(host: string): string | undefined {
   const inner = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
-  return URL.parse(`http://[${inner}]`)?.hostname.slice(1, -1);
+  return V6.test(inner) ? URL.parse(`http://[${inner}]`)?.hostname.slice(1, -1) : undefined;
 }
 
 function wordsOfV4(canonical: string): Address | undefined {
