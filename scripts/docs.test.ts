@@ -24,7 +24,7 @@ suite("limitsTable", () => {
     const source = "/** Longest URL of a job. Characters. */\nexport const MAX_URL_CHARS = 1;\n";
     assert.match(
       limitsTable(source),
-      /\| `MAX_URL_CHARS` \| 8192 characters \| Longest URL of a job \|/,
+      /\| `MAX_URL_CHARS` \| 8192 characters \| Longest URL of a job. \|/,
     );
   });
 

@@ -6,17 +6,17 @@
 /** Every generated part by its name. */
 export type Parts = Readonly<Record<string, () => string>>;
 
-const PART = /(<!-- generated: ([a-z-]+) -->\n)[\s\S]*?(<!-- end -->)/g;
+const PART = /<!-- generated: ([a-z-]+) -->\n[\s\S]*?<!-- end -->/g;
 
 /**
  * The page with its generated parts made anew.
  * @throws {Error} when the page names a part that nobody makes
  */
 export function fillPage(page: string, parts: Parts): string {
-  return page.replace(PART, (_whole, head: string, name: string, tail: string) => {
+  return page.replace(PART, (_whole, name: string) => {
     const make = parts[name];
     if (make === undefined) throw new Error(`Nothing generates the part ${name}`);
-    return `${head}\n${make()}\n\n${tail}`;
+    return `<!-- generated: ${name} -->\n\n${make()}\n\n<!-- end -->`;
   });
 }
 
