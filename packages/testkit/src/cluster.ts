@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { ApiClient } from "./api-client.ts";
 import { testCertificate, type TestCertificate } from "./certificate.ts";
-import { FaultRelay, startFaultRelay } from "./fault-relay.ts";
+import { startFaultRelay, type FaultRelay } from "./fault-relay.ts";
 import { connectJsonAgent, type JsonAgent, type JsonAgentOptions } from "./json-agent.ts";
 import { connectMuxAgent, type MuxAgent, type MuxAgentOptions } from "./mux-agent.ts";
 import { Program } from "./program.ts";

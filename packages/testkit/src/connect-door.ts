@@ -1,19 +1,17 @@
 /**
  * A door for tests and benchmarks only: takes CONNECT on loopback, asks nobody for a key, and joins the
- * client's socket with a tunnel through whatever `openTunnel` opens.
+ * client's socket with a tunnel through an agent.
  */
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { ProxyError } from "@porchlight/protocol/errors";
+import { createId } from "@porchlight/runtime/ids";
 import { Splice } from "@porchlight/runtime/splice";
-import type { TunnelExchange, TunnelListener } from "porchlight/agents/link";
+import type { OpenedTunnel, RunningTunnel, TunnelDoor } from "porchlight/tunnels/tunnel-request";
+import type { Tunnels } from "porchlight/tunnels/tunnels";
 
-/** Opens a tunnel to a target; the listener hears nothing before this returns. */
-export type OpenTunnel = (
-  target: { readonly host: string; readonly port: number },
-  listener: TunnelListener,
-) => TunnelExchange;
+const OPEN_TIMEOUT_MS = 10_000;
 
 const ESTABLISHED = Buffer.from("HTTP/1.1 200 Connection Established\r\n\r\n");
 
@@ -21,17 +19,14 @@ export class ConnectDoor implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor(server: Server, openTunnel: OpenTunnel) {
+  constructor(server: Server, tunnels: Tunnels) {
     this.#server = server;
     server.on("connect", (request, stream, head: Buffer) => {
       // A server that was not given another kind of connection hands out TCP sockets.
       const socket = stream as Socket;
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
-      const { hostname: host, port } = new URL(`connect://${request.url ?? ""}`);
-      new Tunnel(socket, head).open((listener) =>
-        openTunnel({ host, port: Number(port) }, listener),
-      );
+      new Client(socket, head).open(tunnels, request.url ?? "");
     });
   }
 
@@ -46,19 +41,19 @@ export class ConnectDoor implements AsyncDisposable {
 }
 
 /** Listens on any free loopback port. */
-export async function startConnectDoor(openTunnel: OpenTunnel): Promise<ConnectDoor> {
+export async function startConnectDoor(tunnels: Tunnels): Promise<ConnectDoor> {
   const server = createServer({ noDelay: true });
-  const door = new ConnectDoor(server, openTunnel);
+  const door = new ConnectDoor(server, tunnels);
   server.listen({ host: "127.0.0.1", port: 0, backlog: 1024 });
   await once(server, "listening");
   return door;
 }
 
 /** One CONNECT: success is answered only when the agent has connected. */
-class Tunnel implements TunnelListener {
+class Client implements TunnelDoor {
   readonly #socket: Socket;
   readonly #head: Buffer;
-  #exchange: TunnelExchange | undefined;
+  #running: RunningTunnel | undefined;
   #splice: Splice | undefined;
 
   constructor(socket: Socket, head: Buffer) {
@@ -66,19 +61,35 @@ class Tunnel implements TunnelListener {
     this.#head = head;
   }
 
-  open(openTunnel: (listener: TunnelListener) => TunnelExchange): void {
-    this.#socket.once("close", this.#onEarlyClose);
+  open(tunnels: Tunnels, authority: string): void {
     this.#socket.on("error", () => undefined);
-    this.#exchange = openTunnel(this);
+    this.#socket.once("close", this.#onEarlyClose);
+    const { hostname: host, port } = new URL(`connect://${authority}`);
+    this.#running = tunnels.open(
+      {
+        id: createId("job"),
+        requestId: createId("req"),
+        account: "test",
+        host,
+        port: Number(port),
+        targeting: {},
+        priority: 5,
+        openTimeoutMs: OPEN_TIMEOUT_MS,
+        maxRetries: 0,
+      },
+      this,
+    );
   }
 
-  onConnected(): void {
-    if (!this.#exchange) return;
+  onOpen({ exchange }: OpenedTunnel): void {
     this.#socket.off("close", this.#onEarlyClose);
     this.#socket.write(ESTABLISHED);
-    const stream = this.#exchange;
-    this.#splice = new Splice({ socket: this.#socket, stream, onEnd: () => undefined });
-    if (this.#head.length > 0) stream.write(this.#head);
+    this.#splice = new Splice({
+      socket: this.#socket,
+      stream: exchange,
+      onEnd: () => undefined,
+    });
+    if (this.#head.length > 0) exchange.write(this.#head);
   }
 
   onData(chunk: Uint8Array): void {
@@ -99,6 +110,6 @@ class Tunnel implements TunnelListener {
   }
 
   readonly #onEarlyClose = (): void => {
-    this.#exchange?.abort("cancelled", "The client went away");
+    this.#running?.cancel("The client went away");
   };
 }

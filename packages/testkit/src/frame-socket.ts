@@ -1,17 +1,6 @@
-import {
-  FRAME,
-  HEADER_BYTES,
-  LAST_DATA,
-  decodeJson,
-  encodeAbortFrame,
-  encodeCreditFrame,
-  encodeJsonFrame,
-  encodeOpenFrame,
-  encodePongFrame,
-  readFrames,
-  readUint32,
-  writeHeader,
-} from "@porchlight/protocol/frame";
+/** Frames of the mux profile by hand, written from docs/protocol.md §3 and not by the code under test. */
+import { FRAME, LAST_DATA } from "@porchlight/protocol/frame";
+import { FrameReader } from "@porchlight/protocol/frame-reader";
 import type { AgentSocket } from "./agent-socket.ts";
 import { until } from "./until.ts";
 
@@ -36,7 +25,7 @@ export class FrameSocket implements Disposable {
   constructor(socket: AgentSocket) {
     this.socket = socket;
     socket.onMessage((message) => {
-      readFrames(message, (type, streamId, payload) => this.#take({ type, streamId, payload }));
+      for (const frame of framesOf(message)) this.#take(frame);
     });
   }
 
@@ -63,11 +52,13 @@ export class FrameSocket implements Disposable {
   }
 
   json(name: FrameName, streamId: number, value: unknown): void {
-    this.raw(encodeJsonFrame(FRAME[name], streamId, value));
+    const payload = Buffer.from(JSON.stringify(value));
+    this.raw(rawFrame({ type: FRAME[name], streamId, payload }));
   }
 
   open(streamId: number, open: unknown, windowBytes = 1024 * 1024): void {
-    this.raw(encodeOpenFrame(streamId, windowBytes, open));
+    const payload = Buffer.concat([uint32(windowBytes), Buffer.from(JSON.stringify(open))]);
+    this.raw(rawFrame({ type: FRAME.open, streamId, payload }));
   }
 
   data(streamId: number, bytes: Uint8Array | string, ended = false): void {
@@ -76,11 +67,12 @@ export class FrameSocket implements Disposable {
   }
 
   credit(streamId: number, bytes: number): void {
-    this.raw(encodeCreditFrame(streamId, bytes));
+    this.raw(rawFrame({ type: FRAME.credit, streamId, payload: uint32(bytes) }));
   }
 
   abort(streamId: number, wire: number, reason: string): void {
-    this.raw(encodeAbortFrame(streamId, wire, reason));
+    const payload = Buffer.concat([uint32(wire).subarray(2), Buffer.from(reason)]);
+    this.raw(rawFrame({ type: FRAME.abort, streamId, payload }));
   }
 
   [Symbol.dispose](): void {
@@ -90,7 +82,7 @@ export class FrameSocket implements Disposable {
   #take(frame: Frame): void {
     this.frames.push(frame);
     if (frame.type === FRAME.ping && this.answersPings) {
-      this.raw(encodePongFrame(frame.payload));
+      this.raw(rawFrame({ type: FRAME.pong, streamId: 0, payload: frame.payload }));
     }
     for (const listener of this.#listeners) listener(frame);
   }
@@ -104,18 +96,47 @@ export function rawFrame(frame: {
   readonly bytes?: number;
 }): Uint8Array {
   const { type, streamId, payload, bytes = payload.length } = frame;
-  const message = new Uint8Array(HEADER_BYTES + payload.length);
-  writeHeader(message, 0, { type, bytes, streamId });
-  message.set(payload, HEADER_BYTES);
-  return message;
+  const length = uint32(bytes);
+  length[0] = type;
+  return Buffer.concat([length, uint32(streamId), payload]);
 }
 
 /** The JSON of a control frame; of an OPEN frame that behind the window. */
 export function frameJson(frame: Frame): unknown {
-  return decodeJson(frame.type === FRAME.open ? frame.payload.subarray(4) : frame.payload);
+  const payload = Buffer.from(frame.payload);
+  return JSON.parse(payload.toString("utf8", frame.type === FRAME.open ? 4 : 0));
 }
 
-/** The credit of a CREDIT or OPEN frame. Bytes. */
-export function frameCredit(frame: Frame): number {
-  return readUint32(frame.payload, 0);
+/** The first number of a payload: credit of CREDIT and OPEN, bytes. */
+export function frameNumber(frame: Frame): number {
+  return Buffer.from(frame.payload).readUInt32BE(0);
+}
+
+/** The error number of an ABORT frame. */
+export function abortNumber(frame: Frame): number {
+  return Buffer.from(frame.payload).readUInt16BE(0);
+}
+
+const HEADER_BYTES = 8;
+
+function framesOf(message: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  for (let offset = 0; offset < message.length;) {
+    const start = offset + HEADER_BYTES;
+    const end = start + message.readUIntBE(offset + 1, 3);
+    const type = message.readUInt8(offset);
+    frames.push({
+      type,
+      streamId: message.readUInt32BE(offset + 4),
+      payload: message.subarray(start, end),
+    });
+    offset = end;
+  }
+  return frames;
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
 }

@@ -112,7 +112,7 @@ export class SimulatedEnd implements Transport {
   }
 
   hearMessage(message: Uint8Array): void {
-    if (!this.#closed) this.#handler?.onMessage(message);
+    if (!this.#closed) this.#handler?.onMessage(message, true);
   }
 
   hearClose(code: number, reason: string): void {

@@ -17,13 +17,21 @@ class Heard {
   readonly messages: Buffer[] = [];
   readonly closes: { code: number; reason: string }[] = [];
   drains = 0;
+  #pieces: Uint8Array[] = [];
 
   constructor(transport: Transport) {
     transport.setHandler({
-      onMessage: (message) => void this.messages.push(Buffer.from(message)),
+      onMessage: (piece, isLast) => this.#onMessage(piece, isLast),
       onDrain: () => void this.drains++,
       onClose: (code, reason) => void this.closes.push({ code, reason }),
     });
+  }
+
+  #onMessage(piece: Uint8Array, isLast: boolean): void {
+    this.#pieces.push(Buffer.from(piece));
+    if (!isLast) return;
+    this.messages.push(Buffer.concat(this.#pieces));
+    this.#pieces = [];
   }
 }
 
