@@ -43,7 +43,7 @@ export async function install(root) {
     process.stderr.write(`Installed in ${seconds} s\n`);
     return undefined;
   }
-  const shown = output.trimEnd().split("\n").slice(-SHOWN_LINES).join("\n");
+  const shown = output.split("\n").slice(0, SHOWN_LINES).join("\n");
   return `${shown}\nInstalling failed: "npm ci" ended with code ${code}`;
 }
 
