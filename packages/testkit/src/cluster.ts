@@ -55,6 +55,7 @@ const AGENT_ENV: Environment = {
 const PACKAGES = join(import.meta.dirname, "../..");
 const ORCHESTRATOR_MAIN = join(PACKAGES, "orchestrator/src/main.ts");
 const AGENT_MAIN = join(PACKAGES, "agent/src/main.ts");
+const AGENT_GROUP = join(PACKAGES, "testkit/src/agent-group.ts");
 
 export class Cluster implements AsyncDisposable {
   orchestrator: Program;
@@ -105,23 +106,12 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts one more agent and does not wait for it; `AGENT_NAME` is `agent-N` unless given. */
   startAgent(env: Environment = {}): Program {
-    const name = `agent-${this.agents.length + 1}`;
-    const agent = new Program({
-      name,
-      args: [AGENT_MAIN],
-      env: {
-        ...AGENT_ENV,
-        ORCH_WS: this.agentUrl,
-        AGENT_NAME: name,
-        AGENT_DATA_DIR: join(this.folder.path, name),
-        ...(this.certificate ? { AGENT_CA_FILE: this.certificate.caFile } : {}),
-        ...this.#options.agent,
-        ...env,
-      },
-      cwd: this.folder.path,
-    });
-    this.agents.push(agent);
-    return agent;
+    return this.#startAgentProgram(AGENT_MAIN, env);
+  }
+
+  /** Starts many agents in one process and does not wait for them; they are named `agent-N-1`, `agent-N-2`, … */
+  startAgentGroup(count: number, env: Environment = {}): Program {
+    return this.#startAgentProgram(AGENT_GROUP, { GROUP_COUNT: String(count), ...env });
   }
 
   /** Waits until exactly `count` agents are available. */
@@ -158,6 +148,26 @@ export class Cluster implements AsyncDisposable {
     await this.orchestrator[Symbol.asyncDispose]();
     await this.relay?.[Symbol.asyncDispose]();
     await this.folder[Symbol.asyncDispose]();
+  }
+
+  #startAgentProgram(main: string, env: Environment): Program {
+    const name = `agent-${this.agents.length + 1}`;
+    const agent = new Program({
+      name,
+      args: [main],
+      env: {
+        ...AGENT_ENV,
+        ORCH_WS: this.agentUrl,
+        AGENT_NAME: name,
+        AGENT_DATA_DIR: join(this.folder.path, name),
+        ...(this.certificate ? { AGENT_CA_FILE: this.certificate.caFile } : {}),
+        ...this.#options.agent,
+        ...env,
+      },
+      cwd: this.folder.path,
+    });
+    this.agents.push(agent);
+    return agent;
   }
 
   #dial(): { url: string; key: string; ca?: string } {

@@ -1,6 +1,5 @@
 /** Frames of the mux profile by hand, written from docs/protocol.md §3 and not by the code under test. */
 import { FRAME, LAST_DATA } from "@porchlight/protocol/frame";
-import { FrameReader } from "@porchlight/protocol/frame-reader";
 import type { AgentSocket } from "./agent-socket.ts";
 import { until } from "./until.ts";
 
