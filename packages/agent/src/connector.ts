@@ -1,0 +1,200 @@
+/**
+ * Connects to targets: resolves the name, judges every address it has, and dials judged addresses only, so that
+ * no second look-up can lead elsewhere (faults A16, G17).
+ */
+import { lookup } from "node:dns/promises";
+import { type Socket, connect, isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { ProxyError } from "@porchlight/protocol/errors";
+import { type TargetPolicy, judgeAddress } from "@porchlight/runtime/target-policy";
+import { raceConnect } from "./race-connect.ts";
+import { type TargetPhase, translateTargetError } from "./target-error.ts";
+
+/** Longest time for name, connection and TLS together. Milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Idle time before the kernel asks whether the peer is still there. Milliseconds. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
+/** Where to connect. */
+export interface Target {
+  /** A name, or an address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Speak TLS, and check that the certificate is for `host`. */
+  readonly secure: boolean;
+}
+
+export interface ConnectorOptions {
+  readonly policy: TargetPolicy;
+  /** Below the default of 10 s. Milliseconds. */
+  readonly timeoutMs?: number;
+  /** Keep the write side open when the target ends its side: tunnels. */
+  readonly allowHalfOpen?: boolean;
+  /** All addresses of a name; default: the system's resolver. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
+}
+
+/** What connecting took, in milliseconds. */
+export interface ConnectTimings {
+  readonly dnsMs: number;
+  readonly connectMs: number;
+  readonly tlsMs: number;
+}
+
+/** An open connection to a target. */
+export interface Connected {
+  /** What to read from and write to. */
+  readonly socket: Socket;
+  /** The TCP connection below it, which counts the bytes on the line. */
+  readonly carrier: Socket;
+  readonly address: string;
+  readonly timings: ConnectTimings;
+}
+
+/** A connection being made. */
+export interface ConnectAttempt {
+  /** Rejects with a `ProxyError`. */
+  readonly connected: Promise<Connected>;
+  /** Ends it now; `connected` rejects with `reason`. Does nothing afterwards. */
+  abort(reason: ProxyError): void;
+}
+
+/** Starts to connect to `target`. */
+export function startConnect(target: Target, options: ConnectorOptions): ConnectAttempt {
+  const controller = new AbortController();
+  const timeoutMs = Math.min(options.timeoutMs ?? CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT_MS);
+  const timer = setTimeout(() => controller.abort(connectTimeout(target, timeoutMs)), timeoutMs);
+  const connected = connectTarget(target, options, controller.signal).finally(() => {
+    clearTimeout(timer);
+  });
+  return { connected, abort: (reason) => controller.abort(reason) };
+}
+
+/** The error of a connection that took too long. */
+export function connectTimeout(target: Target, timeoutMs: number): ProxyError {
+  const where = describeTarget(target);
+  return new ProxyError(
+    "connect_timeout",
+    `${where} did not take the connection in ${timeoutMs} ms`,
+  );
+}
+
+/** Host and port for messages. */
+export function describeTarget({ host, port }: Target): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+async function connectTarget(
+  target: Target,
+  options: ConnectorOptions,
+  signal: AbortSignal,
+): Promise<Connected> {
+  let phase: TargetPhase = "resolve";
+  try {
+    const startedAtMs = performance.now();
+    const addresses = await judgedAddresses(target.host, options, signal);
+    signal.throwIfAborted();
+    const resolvedAtMs = performance.now();
+    phase = "connect";
+    const dial = (address: string): Socket => dialAddress(address, target.port, options);
+    const { socket: carrier, address } = await raceConnect({ addresses, dial, signal });
+    const connectedAtMs = performance.now();
+    phase = "tls";
+    const socket = target.secure ? await secure(carrier, target.host, signal) : carrier;
+    const timings = {
+      dnsMs: resolvedAtMs - startedAtMs,
+      connectMs: connectedAtMs - resolvedAtMs,
+      tlsMs: target.secure ? performance.now() - connectedAtMs : 0,
+    };
+    return { socket, carrier, address, timings };
+  } catch (error) {
+    throw translateTargetError(
+      error,
+      phase,
+      phase === "resolve" ? target.host : describeTarget(target),
+    );
+  }
+}
+
+/**
+ * The addresses of a host, none of them forbidden. One forbidden address refuses the name: an honest name does
+ * not point into a home network.
+ */
+async function judgedAddresses(
+  host: string,
+  options: ConnectorOptions,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const isAddress = isIP(host) !== 0;
+  const resolve = options.resolve ?? resolveBySystem;
+  const addresses = isAddress ? [host] : await untilAborted(resolve(host), signal);
+  for (const address of addresses) {
+    const refusal = judgeAddress(address, options.policy.allow, options.policy.local);
+    if (refusal !== undefined) throw isAddress ? refusal : refusalOfName(host, refusal);
+  }
+  if (addresses.length === 0) throw new ProxyError("dns_failed", `The name ${host} has no address`);
+  return addresses;
+}
+
+/** Which address it was stays here: it would tell others what this home's resolver knows. */
+function refusalOfName(host: string, refusal: ProxyError): ProxyError {
+  const message = `${host} resolves to an address that is not public`;
+  return new ProxyError(refusal.code, message, { cause: refusal });
+}
+
+async function resolveBySystem(host: string): Promise<readonly string[]> {
+  const found = await lookup(host, { all: true, order: "verbatim" });
+  return found.map(({ address }) => address);
+}
+
+function dialAddress(address: string, port: number, options: ConnectorOptions): Socket {
+  return connect({
+    host: address,
+    port,
+    allowHalfOpen: options.allowHalfOpen ?? false,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+  });
+}
+
+function secure(carrier: Socket, host: string, signal: AbortSignal): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = connectTls({
+    socket: carrier,
+    host,
+    // An address is no server name. Source: RFC 6066 §3.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ALPNProtocols: ["http/1.1"],
+  });
+  const onAbort = (): void => {
+    socket.destroy();
+    carrier.destroy();
+    reject(signal.reason as Error);
+  };
+  const onError = (error: Error): void => {
+    signal.removeEventListener("abort", onAbort);
+    carrier.destroy();
+    reject(error);
+  };
+  signal.addEventListener("abort", onAbort);
+  // Stays, so that an error between here and the new owner's own listener ends nothing.
+  carrier.on("error", () => undefined);
+  socket.once("error", onError);
+  socket.once("secureConnect", () => {
+    signal.removeEventListener("abort", onAbort);
+    socket.off("error", onError);
+    resolve(socket);
+  });
+  return promise;
+}
+
+/** What `promise` gives, or the signal's reason as soon as it is aborted; the promise itself cannot be stopped. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: settled, resolve, reject } = Promise.withResolvers<T>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener("abort", onAbort);
+  promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  return settled;
+}

@@ -1,0 +1,67 @@
+import type { Clock } from "@porchlight/runtime/clock";
+import { type LedgerEntry, monthOf } from "./ledger.ts";
+import { type OperatorLimits, type Pause, hasLimits, pauseAt } from "./limits.ts";
+
+/** How often the limits are looked at: what may go over them at most. Milliseconds. */
+const LOOK_EVERY_MS = 1_000;
+
+export interface LimitWatchOptions {
+  readonly limits: OperatorLimits;
+  readonly clock: Clock;
+  readonly now: () => Date;
+  /** Bytes of a month that an earlier run has used. */
+  readonly usedInMonth: (time: Date) => Promise<number>;
+  /** Bytes of work not yet ended. */
+  readonly runningBytes: () => number;
+  readonly onChange: (pause: Pause | undefined) => void;
+}
+
+/** Watches the operator's hours and monthly cap; without either it costs nothing. */
+export class LimitWatch {
+  readonly #options: LimitWatchOptions;
+  #pause: Pause | undefined;
+  #month: string;
+  #usedBytes = 0;
+  #callOff: (() => void) | undefined;
+
+  constructor(options: LimitWatchOptions) {
+    this.#options = options;
+    this.#month = monthOf(options.now());
+  }
+
+  /** Why no work is taken at the moment. */
+  get pause(): Pause | undefined {
+    return this.#pause;
+  }
+
+  /** Begins to watch; what the month has used so far is known when this resolves. */
+  async start(): Promise<void> {
+    const { limits, usedInMonth, now } = this.#options;
+    if (!hasLimits(limits)) return;
+    if (limits.monthlyCapGb !== undefined) this.#usedBytes += await usedInMonth(now());
+    this.#look();
+  }
+
+  stop(): void {
+    this.#callOff?.();
+    this.#callOff = undefined;
+  }
+
+  /** Work has ended and used these bytes. */
+  used(entry: Pick<LedgerEntry, "sentBytes" | "receivedBytes">): void {
+    this.#usedBytes += entry.sentBytes + entry.receivedBytes;
+  }
+
+  readonly #look = (): void => {
+    const { limits, clock, now, runningBytes, onChange } = this.#options;
+    const time = now();
+    if (monthOf(time) !== this.#month) {
+      this.#month = monthOf(time);
+      this.#usedBytes = 0;
+    }
+    const before = this.#pause;
+    this.#pause = pauseAt(limits, time, this.#usedBytes + runningBytes());
+    this.#callOff = clock.schedule(LOOK_EVERY_MS, this.#look);
+    if (this.#pause?.reason !== before?.reason) onChange(this.#pause);
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * When this agent takes no work: outside the operator's hours, and once the month's bytes are used up. Time is
+ * an argument; whoever owns this asks again from time to time.
+ */
+import type { Hours } from "@porchlight/runtime/settings-parsers";
+import { formatHours, isWithinHours } from "./hours.ts";
+
+/** 10⁹: what line contracts mean. Bytes. */
+const GB = 1_000_000_000;
+
+/** The operator's limits in time and volume. */
+export interface OperatorLimits {
+  readonly hours: Hours | undefined;
+  /** Bytes exchanged with targets, both directions, per calendar month of local time. */
+  readonly monthlyCapGb: number | undefined;
+}
+
+/** Why no work is taken. */
+export interface Pause {
+  /** For people, here and at the orchestrator. */
+  readonly reason: string;
+  /** What runs is ended too, and not only nothing new begun. */
+  readonly endsRunning: boolean;
+}
+
+/** Whether the limits forbid work at `time`, with `usedBytes` exchanged in its month. */
+export function pauseAt(limits: OperatorLimits, time: Date, usedBytes: number): Pause | undefined {
+  const { hours, monthlyCapGb } = limits;
+  if (monthlyCapGb !== undefined && usedBytes >= monthlyCapGb * GB) {
+    return { reason: `The month's ${monthlyCapGb} GB are used up`, endsRunning: true };
+  }
+  if (hours !== undefined && !isWithinHours(hours, time)) {
+    return { reason: `Takes work only at ${formatHours(hours)}`, endsRunning: false };
+  }
+  return undefined;
+}
+
+/** Whether there is any limit to watch. */
+export function hasLimits(limits: OperatorLimits): boolean {
+  return limits.hours !== undefined || limits.monthlyCapGb !== undefined;
+}

@@ -1,0 +1,32 @@
+/** The `porchlight-agent` program. */
+import process from "node:process";
+import { createLogger, secrets } from "@porchlight/runtime/logger";
+import { printReading } from "@porchlight/runtime/settings";
+import { onSignals } from "@porchlight/runtime/shutdown";
+import { startAgent } from "./agent.ts";
+import { type AgentConfig, readConfig } from "./config.ts";
+
+// Names are resolved in the thread pool: with the usual four threads, four slow names would hold up everything.
+process.env["UV_THREADPOOL_SIZE"] ??= "16";
+
+const reading = readConfig({ env: process.env, argv: process.argv.slice(2) });
+if (reading.kind === "values") run(reading.values);
+else process.exitCode = printReading(reading, process);
+
+function run(config: AgentConfig): void {
+  secrets.register(config.key);
+  const logger = createLogger({ name: "agent", level: config.logLevel });
+  process.on("uncaughtException", (err) => {
+    logger.fatal({ err }, "Ended by an error that nobody caught");
+    process.exit(1);
+  });
+  process.on("unhandledRejection", (err) => {
+    logger.error({ err }, "A failure that nobody waited for");
+  });
+  const agent = startAgent(config, logger);
+  onSignals(async () => {
+    await agent.close();
+    return agent.ended;
+  });
+  void agent.ended.then((code) => process.exit(code));
+}

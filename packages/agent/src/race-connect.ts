@@ -1,0 +1,116 @@
+/**
+ * Happy Eyeballs: several addresses of one host are tried one after the other, each as soon as the one before
+ * has failed or taken 250 ms; those still trying go on, and the first to connect wins. A home's broken IPv6 then
+ * costs a quarter of a second and not a timeout. Source: RFC 8305 §4, §5.
+ */
+import { type Socket, isIPv6 } from "node:net";
+
+/** Time an attempt has for itself. Milliseconds. Source: RFC 8305 §8. */
+const ATTEMPT_DELAY_MS = 250;
+
+/** Addresses tried at most, whatever a name resolves to. */
+const MAX_ADDRESSES = 8;
+
+export interface RaceOptions {
+  /** At least one, in the resolver's order. */
+  readonly addresses: readonly string[];
+  /** Starts one attempt. */
+  readonly dial: (address: string) => Socket;
+  /** Ends all attempts; the promise rejects with its reason. */
+  readonly signal: AbortSignal;
+  readonly attemptDelayMs?: number;
+}
+
+export interface RaceWinner {
+  readonly socket: Socket;
+  readonly address: string;
+}
+
+/** The first connection that opens; rejects with the first attempt's error when all have failed. */
+export function raceConnect(options: RaceOptions): Promise<RaceWinner> {
+  const { promise, resolve, reject } = Promise.withResolvers<RaceWinner>();
+  new Race(options, { won: resolve, lost: reject }).start();
+  return promise;
+}
+
+/** Addresses with the families taking turns, beginning with the resolver's first. Source: RFC 8305 §4. */
+export function alternateFamilies(addresses: readonly string[]): readonly string[] {
+  const [first = ""] = addresses;
+  const preferred = addresses.filter((address) => isIPv6(address) === isIPv6(first));
+  const others = addresses.filter((address) => isIPv6(address) !== isIPv6(first));
+  return preferred
+    .flatMap((address, i) => [address, ...others.slice(i, i + 1)])
+    .concat(others.slice(preferred.length));
+}
+
+interface Outcome {
+  readonly won: (winner: RaceWinner) => void;
+  readonly lost: (reason: unknown) => void;
+}
+
+class Race {
+  readonly #options: RaceOptions;
+  readonly #outcome: Outcome;
+  readonly #waiting: string[];
+  readonly #running = new Set<Socket>();
+  #timer: NodeJS.Timeout | undefined;
+  #firstError: Error | undefined;
+
+  constructor(options: RaceOptions, outcome: Outcome) {
+    this.#options = options;
+    this.#outcome = outcome;
+    this.#waiting = alternateFamilies(options.addresses).slice(0, MAX_ADDRESSES);
+  }
+
+  start(): void {
+    this.#options.signal.addEventListener("abort", this.#onAbort);
+    this.#tryNext();
+  }
+
+  readonly #tryNext = (): void => {
+    clearTimeout(this.#timer);
+    const address = this.#waiting.shift();
+    if (address === undefined) return;
+    const socket = this.#options.dial(address);
+    this.#running.add(socket);
+    const onError = (error: Error): void => this.#onError(socket, error);
+    socket.on("error", onError);
+    socket.once("connect", () => {
+      socket.off("error", onError);
+      this.#onConnect(socket, address);
+    });
+    if (this.#waiting.length > 0) {
+      this.#timer = setTimeout(this.#tryNext, this.#options.attemptDelayMs ?? ATTEMPT_DELAY_MS);
+    }
+  };
+
+  #onConnect(socket: Socket, address: string): void {
+    this.#running.delete(socket);
+    this.#end();
+    this.#outcome.won({ socket, address });
+  }
+
+  #onError(socket: Socket, error: Error): void {
+    if (!this.#running.delete(socket)) return;
+    this.#firstError ??= error;
+    if (this.#waiting.length > 0) this.#tryNext();
+    else if (this.#running.size === 0) {
+      this.#end();
+      this.#outcome.lost(this.#firstError);
+    }
+  }
+
+  readonly #onAbort = (): void => {
+    this.#end();
+    this.#outcome.lost(this.#options.signal.reason);
+  };
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#waiting.length = 0;
+    const losers = [...this.#running];
+    this.#running.clear();
+    for (const socket of losers) socket.destroy();
+  }
+}
