@@ -32,14 +32,17 @@ export async function runNode(args: readonly string[], options: ChildOptions): P
   return { code: code ?? 1, output: output.join("") };
 }
 
-/** Starts this Node with `args` apart from the terminal's Ctrl-C: it ends when `disconnect` is called, or with its parent. */
+/**
+ * Starts this Node with `args` and no environment but `env`, apart from the terminal's Ctrl-C: it ends when
+ * `disconnect` is called, or with its parent.
+ */
 export function startNode(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ChildProcess {
   return spawn(process.execPath, ["--import", END_WITH_PARENT, ...args], {
     cwd: ROOT,
-    env: { ...process.env, ...env },
+    env,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
     windowsHide: true,

@@ -63,14 +63,17 @@ export async function startPool(dataDir: string): Promise<Pool> {
   };
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 interface EnvOptions {
   readonly port: number;
   readonly dataDir: string;
   readonly keys: Readonly<Record<Role, string>>;
 }
 
-function orchestratorEnv({ port, dataDir, keys }: EnvOptions): Record<string, string> {
+function orchestratorEnv({ port, dataDir, keys }: EnvOptions): Environment {
   return {
+    ...inheritedEnv(),
     ORCH_LISTEN: `127.0.0.1:${port}`,
     ORCH_DATA_DIR: dataDir,
     ORCH_AGENT_KEYS: `start:${keys.agent}`,
@@ -83,8 +86,9 @@ function orchestratorEnv({ port, dataDir, keys }: EnvOptions): Record<string, st
 }
 
 /** This computer itself is the one private address that the local agent may reach, for the orchestrator's own /ip. */
-function agentEnv({ port, dataDir, keys }: EnvOptions): Record<string, string> {
+function agentEnv({ port, dataDir, keys }: EnvOptions): Environment {
   return {
+    ...inheritedEnv(),
     ORCH_WS: `ws://127.0.0.1:${port}/agent`,
     AGENT_KEY: keys.agent,
     AGENT_NAME: "this-computer",
@@ -92,6 +96,12 @@ function agentEnv({ port, dataDir, keys }: EnvOptions): Record<string, string> {
     AGENT_TARGET_ALLOW: "127.0.0.1/32",
     AGENT_TARGET_PORTS: `80,443,8080,8443,${port}`,
   };
+}
+
+/** The user's environment without settings of a real orchestrator or agent, which would mix with these. */
+function inheritedEnv(): Environment {
+  const entries = Object.entries(process.env);
+  return Object.fromEntries(entries.filter(([name]) => !/^(?:ORCH|AGENT)_/.test(name)));
 }
 
 async function explainEnd(program: Program): Promise<string> {

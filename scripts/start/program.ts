@@ -10,7 +10,8 @@ export interface ProgramOptions {
   /** What messages call it. */
   readonly name: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  /** Its whole environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes everything it prints. */
   readonly logFile: string;
 }
