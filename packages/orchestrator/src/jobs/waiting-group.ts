@@ -1,0 +1,62 @@
+/** Everybody in the waiting line who asks for the same exits: what one of them may have, all of them may have. */
+import type { AgentRecord } from "../agents/registry.ts";
+import { matches, type ExitWish } from "../routing/exit-filter.ts";
+import { explainShortage } from "../routing/shortage.ts";
+import { FifoList } from "./fifo-list.ts";
+import type { Place } from "./waiting-line.ts";
+
+/** How long an explanation is given again: thousands may leave in one tick. Milliseconds. */
+const EXPLAINED_FOR_MS = 100;
+
+/** Places with one wish, by priority. */
+export class WaitingGroup {
+  readonly key: string;
+  readonly wish: ExitWish<AgentRecord>;
+  /** When the pool was last searched in vain for this wish. Milliseconds. */
+  searchedAtMs = Number.NEGATIVE_INFINITY;
+  size = 0;
+  /** Index is the priority. */
+  readonly #levels: FifoList<Place>[] = [];
+  #shortage = "";
+  #explainedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(key: string, wish: ExitWish<AgentRecord>) {
+    this.key = key;
+    this.wish = wish;
+  }
+
+  push(place: Place): void {
+    (this.#levels[place.priority] ??= new FifoList()).push(place);
+    this.size++;
+  }
+
+  remove(place: Place): void {
+    this.#levels[place.priority]?.remove(place);
+    this.size--;
+  }
+
+  /** The place to be served first: highest priority, then longest waiting. */
+  get first(): Place | undefined {
+    return this.#levels.findLast((level) => level?.first !== undefined)?.first;
+  }
+
+  /** Why nobody in this group has been served: one sentence. */
+  explain(records: readonly AgentRecord[], nowMs: number): string {
+    if (nowMs - this.#explainedAtMs >= EXPLAINED_FOR_MS) {
+      this.#shortage = explainShortage(records, this.wish.filter);
+      this.#explainedAtMs = nowMs;
+    }
+    return this.#shortage;
+  }
+
+  accepts(record: AgentRecord): boolean {
+    return matches(record, this.wish.filter) && !this.wish.tried.includes(record);
+  }
+}
+
+/** The same for equal wishes. */
+export function wishKey({ filter, tried }: ExitWish<AgentRecord>): string {
+  if (tried.length === 0) return filter.key;
+  const ids = tried.map((record) => record.id);
+  return `${filter.key} not ${ids.toSorted().join(" ")}`;
+}

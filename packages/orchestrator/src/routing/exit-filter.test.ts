@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Candidate } from "./candidate.ts";
+import { compileFilter, matches } from "./exit-filter.ts";
+import { explainShortage, hasServing } from "./shortage.ts";
+
+function agent(part: Partial<Candidate> = {}): Candidate {
+  return {
+    id: "agent_1",
+    name: "attic",
+    labels: { site: "berlin", line: "dsl" },
+    link: { startTcp: true },
+    inFlight: 0,
+    maxConcurrency: 1,
+    pausedByAdmin: false,
+    pausedByOperator: undefined,
+    draining: false,
+    ...part,
+  };
+}
+
+const berlin = compileFilter({ labels: { site: "berlin" } });
+
+describe("compileFilter", () => {
+  it("gives equal filters one key, whatever the order of labels", () => {
+    const one = compileFilter({ agent: "x", labels: { a: "1", b: "2" } });
+    const other = compileFilter({ labels: { b: "2", a: "1" }, agent: "x" });
+    assert.equal(one.key, other.key);
+  });
+
+  it("gives different filters different keys", () => {
+    const filters = [
+      compileFilter({}),
+      compileFilter({}, true),
+      compileFilter({ agent: "a" }),
+      compileFilter({ agent: "a" }, true),
+      compileFilter({ labels: { a: "b" } }),
+      compileFilter({ labels: { a: "b,c" } }),
+      compileFilter({ labels: { a: "b", c: "d" } }),
+      compileFilter({ labels: { 'a","b': "c" } }),
+    ];
+    assert.equal(new Set(filters.map(({ key }) => key)).size, filters.length);
+  });
+
+  it("does not build anything for work that any agent may do", () => {
+    assert.equal(compileFilter({}), compileFilter({ labels: {} }));
+  });
+});
+
+describe("matches", () => {
+  it("asks for every given label", () => {
+    assert.ok(matches(agent(), compileFilter({ labels: { site: "berlin", line: "dsl" } })));
+    assert.ok(!matches(agent(), compileFilter({ labels: { site: "berlin", line: "fibre" } })));
+  });
+
+  it("faults A5, A30: names of Object.prototype match nothing", () => {
+    for (const name of ["__proto__", "constructor", "toString"]) {
+      const labels = Object.fromEntries([[name, "x"]]);
+      assert.ok(!matches(agent(), compileFilter({ labels })));
+    }
+  });
+});
+
+describe("hasServing", () => {
+  it("counts a busy agent, but none that was tried, is paused or is elsewhere", () => {
+    const busy = agent({ inFlight: 1 });
+    assert.ok(hasServing([busy], { filter: berlin, tried: [] }));
+    assert.ok(!hasServing([busy], { filter: berlin, tried: [busy] }));
+    assert.ok(!hasServing([agent({ pausedByAdmin: true })], { filter: berlin, tried: [] }));
+    assert.ok(!hasServing([agent({ labels: {} })], { filter: berlin, tried: [] }));
+  });
+});
+
+describe("explainShortage", () => {
+  it("tells nobody from busy from paused", () => {
+    assert.equal(explainShortage([], compileFilter({})), "No agent is connected");
+    assert.equal(
+      explainShortage([agent({ link: undefined })], berlin),
+      "No connected agent matches label site=berlin",
+    );
+    assert.equal(
+      explainShortage([agent()], compileFilter({ agent: "cellar", labels: { site: "oslo" } })),
+      "No connected agent matches agent cellar and label site=oslo",
+    );
+    const busy = [agent({ inFlight: 1 }), agent({ inFlight: 1 }), agent({ inFlight: 1 })];
+    assert.equal(
+      explainShortage([...busy, agent({ draining: true })], berlin),
+      "All 3 matching agents are busy",
+    );
+    assert.equal(
+      explainShortage([agent({ inFlight: 1 })], berlin),
+      "The only matching agent is busy",
+    );
+    const paused = [agent({ pausedByAdmin: true }), agent({ pausedByOperator: "night" })];
+    assert.equal(explainShortage(paused, berlin), "All 2 matching agents are paused or draining");
+    assert.equal(
+      explainShortage([agent({ link: {} })], compileFilter({}, true)),
+      "No connected agent carries tunnels",
+    );
+  });
+});

@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Candidate } from "./candidate.ts";
+import { compileFilter } from "./exit-filter.ts";
+import { SELECTION_STRATEGIES, Selector, type SelectionStrategy } from "./selector.ts";
+
+type Agent = { -readonly [Key in keyof Candidate]: Candidate[Key] };
+
+function agent(name: string, part: Partial<Agent> = {}): Agent {
+  return {
+    id: `agent_${name}`,
+    name,
+    labels: {},
+    link: { startTcp: true },
+    inFlight: 0,
+    maxConcurrency: 8,
+    pausedByAdmin: false,
+    pausedByOperator: undefined,
+    draining: false,
+    ...part,
+  };
+}
+
+function agents(count: number, part: (index: number) => Partial<Agent> = () => ({})): Agent[] {
+  return Array.from({ length: count }, (_, index) => agent(`a${index}`, part(index)));
+}
+
+/** Deterministic numbers in [0, 1). Source: mulberry32. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function selectorOf(records: Agent[], strategy: SelectionStrategy): Selector<Agent> {
+  return new Selector({ pool: { records }, strategy, random: randomFrom(1) });
+}
+
+const anyone = { filter: compileFilter({}), tried: [] };
+
+function wish(wanted: Parameters<typeof compileFilter>[0], tried: Agent[] = []) {
+  return { filter: compileFilter(wanted), tried };
+}
+
+describe("Selector, every strategy", () => {
+  const UNAVAILABLE: Record<string, Partial<Agent>> = {
+    offline: { link: undefined },
+    busy: { inFlight: 8 },
+    draining: { draining: true },
+    "paused by the admin": { pausedByAdmin: true },
+    "paused by its operator": { pausedByOperator: "outside its hours" },
+  };
+
+  for (const strategy of SELECTION_STRATEGIES) {
+    for (const size of [2, 40, 200]) {
+      it(`${strategy} of ${size}: finds the only available agent`, () => {
+        for (const part of Object.values(UNAVAILABLE)) {
+          const pool = agents(size, (index) => (index === 1 ? {} : part));
+          assert.equal(selectorOf(pool, strategy).select(anyone, 0), pool[1]);
+        }
+      });
+
+      it(`${strategy} of ${size}: undefined when nobody is available`, () => {
+        const pool = agents(size, () => ({ inFlight: 8 }));
+        assert.equal(selectorOf(pool, strategy).select(anyone, 0), undefined);
+        assert.equal(selectorOf([], strategy).select(anyone, 0), undefined);
+      });
+
+      it(`${strategy} of ${size}: honours id, name, labels and what was tried`, () => {
+        const pool = agents(size, (index) => ({ labels: { site: index < 2 ? "berlin" : "oslo" } }));
+        const selector = selectorOf(pool, strategy);
+        assert.equal(selector.select(wish({ agent: "a1" }), 0), pool[1]);
+        assert.equal(selector.select(wish({ agent: "agent_a0" }), 0), pool[0]);
+        assert.equal(
+          selector.select(wish({ agent: "a1", labels: { site: "oslo" } }), 0),
+          undefined,
+        );
+        const berlin = wish({ labels: { site: "berlin" } }, pool.slice(0, 1));
+        for (let turn = 0; turn < 5; turn++) assert.equal(selector.select(berlin, 0), pool[1]);
+        assert.equal(selector.select(wish({ labels: { site: "berlin" } }, pool), 0), undefined);
+      });
+
+      it(`${strategy} of ${size}: a tunnel needs a link that carries tunnels`, () => {
+        const pool = agents(size, (index) => (index === 1 ? {} : { link: {} }));
+        const tunnel = { filter: compileFilter({}, true), tried: [] };
+        const selector = selectorOf(pool, strategy);
+        for (let turn = 0; turn < 5; turn++) assert.equal(selector.select(tunnel, 0), pool[1]);
+      });
+    }
+  }
+});
+
+describe("Selector, round-robin", () => {
+  it("rotates over all agents", () => {
+    const pool = agents(5);
+    const selector = selectorOf(pool, "round-robin");
+    const picks = Array.from({ length: 10 }, () => selector.select(anyone, 0)?.name);
+    assert.deepEqual(picks, ["a0", "a1", "a2", "a3", "a4", "a0", "a1", "a2", "a3", "a4"]);
+  });
+
+  it("rotates per filter: other filters do not disturb the turn", () => {
+    const pool = agents(6, (index) => ({ labels: { side: index % 2 === 0 ? "even" : "odd" } }));
+    const selector = selectorOf(pool, "round-robin");
+    const picks: (string | undefined)[] = [];
+    for (let turn = 0; turn < 6; turn++) {
+      picks.push(selector.select(wish({ labels: { side: "odd" } }), 0)?.name);
+      selector.select(anyone, 0);
+      selector.select(wish({ labels: { side: "even" } }), 0);
+    }
+    assert.deepEqual(picks, ["a1", "a3", "a5", "a1", "a3", "a5"]);
+  });
+
+  it("goes on when the pool has shrunk behind it", () => {
+    const pool = agents(5);
+    const selector = selectorOf(pool, "round-robin");
+    for (let turn = 0; turn < 5; turn++) selector.select(anyone, 0);
+    pool.length = 2;
+    assert.equal(selector.select(anyone, 0), pool[0]);
+  });
+});
+
+describe("Selector, random", () => {
+  it("reaches everybody about equally", () => {
+    const pool = agents(4, (index) => (index === 1 ? { inFlight: 8 } : {}));
+    const selector = selectorOf(pool, "random");
+    const counts = new Map<Agent | undefined, number>();
+    for (let turn = 0; turn < 3_000; turn++) {
+      const picked = selector.select(anyone, 0);
+      counts.set(picked, (counts.get(picked) ?? 0) + 1);
+    }
+    for (const index of [0, 2, 3]) assert.ok(Math.abs(counts.get(pool[index])! - 1_000) < 150);
+  });
+});
+
+describe("Selector, least-busy", () => {
+  it("picks the smallest share of concurrency in a small pool", () => {
+    const pool = [
+      agent("half", { inFlight: 4 }),
+      agent("quarter", { inFlight: 25, maxConcurrency: 100 }),
+      agent("one", { inFlight: 1, maxConcurrency: 2 }),
+    ];
+    assert.equal(selectorOf(pool, "least-busy").select(anyone, 0), pool[1]);
+  });
+
+  it("spreads work over a large pool: nobody is far above the mean", () => {
+    const pool = agents(200, () => ({ maxConcurrency: 1_000 }));
+    const selector = selectorOf(pool, "least-busy");
+    for (let job = 0; job < 2_000; job++) selector.select(anyone, 0)!.inFlight++;
+    assert.ok(Math.max(...pool.map(({ inFlight }) => inFlight)) <= 14);
+  });
+});
+
+describe("Selector, fastest", () => {
+  it("picks the agent that has answered fastest", () => {
+    const pool = agents(3);
+    const selector = selectorOf(pool, "fastest");
+    for (const [index, ms] of [80, 20, 50].entries()) selector.measured(pool[index]!, ms, 0);
+    assert.equal(selector.select(anyone, 0), pool[1]);
+  });
+
+  it("tries an agent that was never measured, with one job at a time", () => {
+    const pool = agents(3);
+    const selector = selectorOf(pool, "fastest");
+    selector.measured(pool[0]!, 20, 0);
+    selector.measured(pool[1]!, 30, 0);
+    assert.equal(selector.select(anyone, 0), pool[2]);
+    pool[2]!.inFlight++;
+    assert.equal(selector.select(anyone, 0), pool[0]);
+  });
+
+  it("follows a change, and weighs work in flight", () => {
+    const pool = agents(2);
+    const selector = selectorOf(pool, "fastest");
+    selector.measured(pool[0]!, 20, 0);
+    selector.measured(pool[1]!, 30, 0);
+    pool[0]!.inFlight = 1;
+    assert.equal(selector.select(anyone, 0), pool[1]);
+    pool[0]!.inFlight = 0;
+    for (let answer = 1; answer <= 20; answer++) selector.measured(pool[0]!, 200, answer);
+    assert.equal(selector.select(anyone, 20), pool[1]);
+  });
+
+  it("tries a slow agent again after a while", () => {
+    const pool = agents(2);
+    const selector = selectorOf(pool, "fastest");
+    selector.measured(pool[0]!, 20, 0);
+    selector.measured(pool[1]!, 2_000, 0);
+    selector.measured(pool[0]!, 20, 240_000);
+    assert.equal(selector.select(anyone, 240_000), pool[1]);
+  });
+
+  it("does not take an agent that fails at once for a fast one", () => {
+    const pool = agents(2);
+    const selector = selectorOf(pool, "fastest");
+    selector.measured(pool[0]!, 300, 0);
+    selector.disappointed(pool[1]!, 1, 0);
+    assert.equal(selector.select(anyone, 0), pool[0]);
+  });
+});
+
+describe("Selector, narrow filters in a large pool", () => {
+  it("finds an agent that came to match a moment ago", () => {
+    const pool = agents(500, (index) => (index === 3 ? { labels: { site: "berlin" } } : {}));
+    const selector = selectorOf(pool, "round-robin");
+    const berlin = wish({ labels: { site: "berlin" } });
+    assert.equal(selector.select(berlin, 0), pool[3]);
+    pool[3]!.inFlight = 8;
+    pool[400]!.labels = { site: "berlin" };
+    assert.equal(selector.select(berlin, 10), pool[400]);
+  });
+
+  it("does not pick an agent that has ceased to match", () => {
+    const pool = agents(500, (index) => (index === 3 ? { labels: { site: "berlin" } } : {}));
+    const selector = selectorOf(pool, "round-robin");
+    const berlin = wish({ labels: { site: "berlin" } });
+    assert.equal(selector.select(berlin, 0), pool[3]);
+    pool[3]!.labels = {};
+    assert.equal(selector.select(berlin, 10), undefined);
+  });
+
+  it("remembers a bounded number of filters and still finds everybody", () => {
+    const pool = agents(500, (index) => ({ labels: { n: `${index}` } }));
+    const selector = selectorOf(pool, "round-robin");
+    for (let round = 0; round < 2; round++) {
+      for (const record of pool) {
+        assert.equal(selector.select(wish({ labels: record.labels }), 0), record);
+      }
+    }
+  });
+
+  it("compares ten thousand agents once a second, not per call", () => {
+    let compared = 0;
+    const pool = agents(10_000);
+    for (const record of pool) {
+      Object.defineProperty(record, "labels", {
+        get: () => {
+          compared++;
+          return {};
+        },
+      });
+    }
+    const selector = selectorOf(pool, "least-busy");
+    for (let call = 0; call < 10; call++) selector.select(wish({ labels: { site: "berlin" } }), 5);
+    assert.equal(compared, 10_000);
+  });
+});

@@ -1,0 +1,139 @@
+/**
+ * One tunnel from request to end:
+ *
+ *   seeking ──granted──▶ connecting ──connected──▶ open ──both sides ended──▶ ended
+ *      ▲                     │ failed                │ failed, cancelled
+ *      └──may try another────┴───────────────────────┴───────────────────────▶ ended
+ *
+ * Nothing of the client's is sent before it is open, so that until then a failure may be followed by an
+ * attempt on another agent whatever the client is about to say.
+ */
+import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
+import type { Attempt } from "@porchlight/protocol/job";
+import type { OpenTcp, TcpHead } from "@porchlight/protocol/message";
+import { ExitSearch, type SearchContext, type SearchOwner } from "../jobs/exit-search.ts";
+import { agentTimeoutMs } from "../jobs/job-attempt.ts";
+import type { Grant } from "../jobs/waiting-line.ts";
+import { compileFilter } from "../routing/exit-filter.ts";
+import { TunnelAttempt, type TunnelAttemptOwner } from "./tunnel-attempt.ts";
+import type { RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
+
+/** What all tunnels share. */
+export interface TunnelContext extends SearchContext {
+  /** Called once, at the end; without `code` both sides have ended. */
+  ended(tunnel: Tunnel, code: ErrorCode | undefined): void;
+}
+
+export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
+  readonly request: TunnelRequest;
+  readonly startedAtMs: number;
+  /** The attempt under way, or the last one. */
+  attempt: TunnelAttempt | undefined;
+  /** All attempts; the one that serves is the last. */
+  attempts: readonly Attempt[];
+  readonly #door: TunnelDoor;
+  readonly #context: TunnelContext;
+  readonly #search: ExitSearch;
+  readonly #deadline: NodeJS.Timeout;
+  #state: "opening" | "open" | "ended" = "opening";
+
+  constructor(request: TunnelRequest, door: TunnelDoor, context: TunnelContext) {
+    this.request = request;
+    this.#door = door;
+    this.#context = context;
+    const { priority, maxRetries } = request;
+    const filter = compileFilter(request.targeting, true);
+    this.#search = new ExitSearch(context, { filter, priority, maxRetries, owner: this });
+    this.attempts = this.#search.trail.attempts;
+    this.startedAtMs = context.now();
+    this.#deadline = setTimeout(this.#expire, request.openTimeoutMs);
+  }
+
+  /** Whether it stands in the waiting line. */
+  get waiting(): boolean {
+    return this.#search.waiting;
+  }
+
+  start(): void {
+    this.#search.seek();
+  }
+
+  cancel(reason: string): void {
+    this.#abort("cancelled", reason);
+  }
+
+  /** Ends it in every state, and tells the door. */
+  fail(error: ProxyError): void {
+    if (this.#state === "ended") return;
+    this.#abort(error.code, error.message);
+    this.#door.onError(error, this.attempts);
+  }
+
+  remainingMs(): number {
+    return this.startedAtMs + this.request.openTimeoutMs - this.#context.now();
+  }
+
+  granted(grant: Grant): void {
+    const nowMs = this.#context.now();
+    this.attempt = new TunnelAttempt(grant, { owner: this, door: this.#door, nowMs });
+    this.attempt.start(this.#open());
+  }
+
+  exhausted(error: ProxyError): void {
+    this.ended(error.code);
+    this.#door.onError(error, this.attempts);
+  }
+
+  connected(attempt: TunnelAttempt, head: TcpHead): void {
+    this.#state = "open";
+    clearTimeout(this.#deadline);
+    const { record } = attempt;
+    this.attempts = this.#search.trail.servedBy(record, this.#context.now() - attempt.startedAtMs);
+    const exit = { agentId: record.id, name: record.name, ip: record.ip };
+    this.#door.onOpen({ head, exit, attempts: this.attempts, exchange: attempt });
+  }
+
+  failed(attempt: TunnelAttempt, error: ProxyError): void {
+    if (this.#state === "opening") {
+      this.#note(attempt, error);
+      const failure = { code: error.code, repeatable: true, left: "never" } as const;
+      if (this.#search.mayGoOn(failure)) return this.#search.seek();
+    }
+    this.exhausted(error);
+  }
+
+  ended(code: ErrorCode | undefined): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    clearTimeout(this.#deadline);
+    this.#context.ended(this, code);
+  }
+
+  readonly #expire = (): void => {
+    const { host, port, openTimeoutMs } = this.request;
+    if (this.#search.waiting) {
+      const message = `No agent came free within ${openTimeoutMs} ms`;
+      return this.fail(new ProxyError("no_agent_available", message));
+    }
+    const message = `The tunnel to ${host}:${port} was not open within ${openTimeoutMs} ms`;
+    const error = new ProxyError("connect_timeout", message);
+    if (this.attempt !== undefined) this.#note(this.attempt, error);
+    this.fail(error);
+  };
+
+  #open(): OpenTcp {
+    const { id, requestId, host, port } = this.request;
+    const connectTimeoutMs = agentTimeoutMs(this.remainingMs());
+    return { kind: "tcp", jobId: id, requestId, host, port, connectTimeoutMs };
+  }
+
+  #abort(code: ErrorCode, reason: string): void {
+    this.#search.leave();
+    this.attempt?.abort(code, reason);
+    this.ended(code);
+  }
+
+  #note({ record, startedAtMs }: TunnelAttempt, error: ProxyError): void {
+    this.#search.failed(record, error, this.#context.now() - startedAtMs);
+  }
+}
