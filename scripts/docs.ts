@@ -8,6 +8,7 @@ import { errorsTable } from "./docs/errors.ts";
 import { judgeLedger, type Manifest } from "./docs/ledger.ts";
 import { limitsTable } from "./docs/limits.ts";
 import { judgeLinks, type Page } from "./docs/links.ts";
+import { loadsTable } from "./docs/loads.ts";
 import { fillPage, type Parts } from "./docs/page.ts";
 import { agentTable, orchestratorTable } from "./docs/settings.ts";
 import { readText, repositoryFiles, ROOT } from "./repository.ts";
@@ -16,6 +17,7 @@ const limitsSource = await readText("packages/protocol/src/limits.ts");
 
 const PARTS: Parts = {
   errors: errorsTable,
+  loads: loadsTable,
   limits: () => limitsTable(limitsSource),
   "orchestrator-settings": orchestratorTable,
   "agent-settings": agentTable,

@@ -13,7 +13,7 @@ const SKIPPED = new Set(["node_modules", "dist", "results"]);
 export async function repositoryFiles(): Promise<string[]> {
   const found: string[] = [];
   const options = { cwd: ROOT, exclude: (name: string): boolean => SKIPPED.has(name) };
-  for await (const path of glob([`${FOLDERS}/**/*.*`, "*.*"], options)) {
+  for await (const path of glob([`${FOLDERS}/**/*.*`, "*.*", "LICENSE"], options)) {
     found.push(path.split(sep).join("/"));
   }
   return found.toSorted();

@@ -14,12 +14,11 @@ export function agentTable(): string {
 }
 
 function settingsTable(settings: SettingsTable): string {
-  const byName = new Map(Object.values(settings).map((setting) => [setting.env, setting]));
-  const rows = settingRows(settings).map((row) => [
-    code(row.name),
-    code(row.flag),
-    byName.get(row.name)?.default === undefined ? row.default : code(row.default),
-    row.description,
-  ]);
+  const defaults = new Map(Object.values(settings).map((setting) => [setting.env, setting]));
+  const rows = settingRows(settings).map(({ name, flag, default: text, description }) => {
+    const { default: fixed, defaultNote } = defaults.get(name) ?? {};
+    const shown = defaultNote ?? (fixed === undefined ? text : code(fixed));
+    return [code(name), code(flag), shown, description];
+  });
   return table(["variable", "flag", "default", "meaning"], rows);
 }
