@@ -1,0 +1,119 @@
+/** Checks a request against its schema; what is wrong is told by the field's path, never by its value (faults F27). */
+import { ProxyError } from "@porchlight/protocol/errors";
+import { JobRequest } from "@porchlight/protocol/job";
+import { MAX_NAME_CHARS } from "@porchlight/protocol/limits";
+import type { Labels } from "@porchlight/protocol/message";
+import { Compile } from "typebox/compile";
+import type { TValidationError } from "typebox/error";
+
+/** Longest piece of a field's path in a message. Characters. */
+const SHOWN_CHARS = 120;
+
+const SHAPE = Compile(JobRequest);
+
+/** Fields of the contract that no part of this version serves. */
+const NOT_AVAILABLE_YET: readonly (keyof JobRequest)[] = [
+  "country",
+  "region",
+  "city",
+  "asn",
+  "session",
+  "sessionTtl",
+  "sessionStrict",
+  "callbackUrl",
+];
+
+/** @throws {ProxyError} `invalid_request` for an unknown field (faults A6), a wrong type or a value out of bounds (faults A13) */
+export function checkJobRequest(value: unknown): JobRequest {
+  if (isObject(value)) refuseWhatIsMissingHere(value);
+  if (!SHAPE.Check(value)) throw shapeError(SHAPE.Errors(value));
+  if (value.labels !== undefined) checkLabels(value.labels);
+  return value;
+}
+
+/** The first of a schema's errors as one for the client. */
+export function shapeError(errors: readonly TValidationError[]): ProxyError {
+  const [first] = errors;
+  return new ProxyError(
+    "invalid_request",
+    first === undefined ? "The body is not valid" : explain(first),
+  );
+}
+
+/** A path for a message: quoted, control characters escaped, cut. */
+export function quotePath(path: string): string {
+  return JSON.stringify(path.length > SHOWN_CHARS ? `${path.slice(0, SHOWN_CHARS)}…` : path);
+}
+
+function explain(error: TValidationError): string {
+  const field = quotePath(dottedPath(error.instancePath));
+  if (error.keyword === "required") {
+    return `${quotePath(error.params.requiredProperties.join(", "))} is missing`;
+  }
+  if (error.instancePath === "") return "The body must be a JSON object";
+  if (error.schemaPath.includes("/anyOf/")) {
+    return `${field} must be a string or a list of strings`;
+  }
+  return `${field} ${rule(error)}`;
+}
+
+/** What a value has to be. */
+function rule(error: TValidationError): string {
+  switch (error.keyword) {
+    case "boolean":
+      return "is not a known field";
+    case "type":
+      return `must be ${TYPE_NAMES[String(error.params.type)] ?? "of another type"}`;
+    case "enum":
+      return `must be one of ${error.params.allowedValues.join(", ")}`;
+    case "minimum":
+      return `must be at least ${error.params.limit}`;
+    case "maximum":
+      return `must be at most ${error.params.limit}`;
+    case "minLength":
+      return `must have at least ${error.params.limit} character`;
+    case "maxLength":
+      return `must have at most ${error.params.limit} characters`;
+    case "maxProperties":
+      return `must have at most ${error.params.limit} entries`;
+    default:
+      return "is not valid";
+  }
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: "a string",
+  integer: "an integer",
+  boolean: "true or false",
+  object: "an object",
+};
+
+/** `/headers/x-a/0` → `headers.x-a.0`. Source: RFC 6901 §4. */
+function dottedPath(pointer: string): string {
+  return pointer.slice(1).replaceAll("/", ".").replaceAll("~1", "/").replaceAll("~0", "~");
+}
+
+function refuseWhatIsMissingHere(value: object): void {
+  for (const field of NOT_AVAILABLE_YET) {
+    if (Object.hasOwn(value, field)) {
+      throw new ProxyError("invalid_request", `"${field}" is not available yet`);
+    }
+  }
+}
+
+/** The schema says nothing of keys, and does not see those with a line break at all. */
+function checkLabels(labels: Labels): void {
+  for (const [key, value] of Object.entries<unknown>(labels)) {
+    const path = quotePath(`labels.${key}`);
+    if (key === "" || key.length > MAX_NAME_CHARS) {
+      throw new ProxyError("invalid_request", `${path} needs a name of 1 to 64 characters`);
+    }
+    if (typeof value !== "string") {
+      throw new ProxyError("invalid_request", `${path} must be a string`);
+    }
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
