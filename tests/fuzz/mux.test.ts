@@ -128,11 +128,18 @@ function attack(role: "orchestrator" | "agent", messages: readonly Uint8Array[])
   handler.mux = mux;
   const greeting = role === "orchestrator" ? [FRAME.hello, HELLO] : [FRAME.welcome, WELCOME];
   const [type, value] = greeting as [number, unknown];
-  mux.receive(encode([{ type, streamId: 0, payload: Buffer.from(JSON.stringify(value)) }]), 1);
+  mux.receive(
+    encode([{ type, streamId: 0, payload: Buffer.from(JSON.stringify(value)) }]),
+    true,
+    1,
+  );
   if (role === "orchestrator") for (const _ of [1, 2, 3]) mux.open(OPEN, handler.stream());
   let nowMs = 1;
   for (const bytes of messages) {
-    mux.receive(bytes, ++nowMs);
+    const cut = bytes.length >> 1;
+    mux.receive(bytes.subarray(0, cut), false, ++nowMs);
+    if (handler.broken !== undefined) break;
+    mux.receive(bytes.subarray(cut), true, nowMs);
     while (mux.takeMessage(nowMs) !== undefined);
     if (handler.broken !== undefined) break;
   }

@@ -78,31 +78,8 @@ function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset + 3] = value;
 }
 
-/** Takes each frame of a message; `type` holds the END flag, `payload` is a view into the message. */
-export type FrameReader = (type: number, streamId: number, payload: Uint8Array) => void;
-
-/**
- * Calls `read` for each frame of a message, in order.
- * @throws {ProtocolViolation} when the message is no sequence of whole, known, bounded frames
- */
-export function readFrames(message: Uint8Array, read: FrameReader): void {
-  const total = message.length;
-  if (total === 0) throw new ProtocolViolation("A message holds no frame");
-  let offset = 0;
-  while (offset < total) {
-    const start = offset + HEADER_BYTES;
-    if (start > total) throw new ProtocolViolation("A message ends inside a frame header");
-    const type = message[offset] ?? 0;
-    const bytes = readUint32(message, offset) & 0xff_ffff;
-    checkFrame(type, bytes);
-    const end = start + bytes;
-    if (end > total) throw new ProtocolViolation("A message ends inside a frame payload");
-    read(type, readUint32(message, offset + 4), message.subarray(start, end));
-    offset = end;
-  }
-}
-
-function checkFrame(type: number, bytes: number): void {
+/** Judges a frame by its header. @throws {ProtocolViolation} when its type is unknown or it is too large */
+export function checkFrame(type: number, bytes: number): void {
   if (type === FRAME.data || type === LAST_DATA) {
     if (bytes <= MAX_DATA_BYTES) return;
     throw new ProtocolViolation(`A DATA frame of ${bytes} bytes is too large`);

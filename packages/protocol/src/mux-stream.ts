@@ -53,6 +53,9 @@ export class MuxStream implements Stream, Source {
   #handler: StreamHandler | undefined;
   #sendCreditBytes: number;
   #chunks: Uint8Array[] = [];
+  /** Free bytes in front of each chunk. */
+  #rooms: number[] = [];
+  takenRoomBytes = 0;
   #queuedBytes = 0;
   #wantsDrain = false;
   #headDone = false;
@@ -100,10 +103,11 @@ export class MuxStream implements Stream, Source {
     }
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, roomBytes = 0): boolean {
     if (this.#localEnded || this.#endAsked) return true;
     if (chunk.length > 0) {
       this.#chunks.push(chunk);
+      this.#rooms.push(roomBytes);
       this.#queuedBytes += chunk.length;
       if (this.#sendCreditBytes > 0) this.#owner.sendSoon(this);
     }
@@ -146,8 +150,14 @@ export class MuxStream implements Stream, Source {
     const chunk = this.#chunks[0];
     if (chunk === undefined) return NOTHING;
     const bytes = Math.min(maxBytes, this.#sendCreditBytes, chunk.length);
-    if (bytes === chunk.length) this.#chunks.shift();
-    else this.#chunks[0] = chunk.subarray(bytes);
+    this.takenRoomBytes = this.#rooms[0] ?? 0;
+    if (bytes === chunk.length) {
+      this.#chunks.shift();
+      this.#rooms.shift();
+    } else {
+      this.#chunks[0] = chunk.subarray(bytes);
+      this.#rooms[0] = 0;
+    }
     this.#queuedBytes -= bytes;
     this.#sendCreditBytes -= bytes;
     if (this.#wantsDrain && this.#queuedBytes <= SEND_LOW_BYTES) {
@@ -248,6 +258,7 @@ export class MuxStream implements Stream, Source {
     this.#localEnded = true;
     this.#remoteEnded = true;
     this.#chunks = [];
+    this.#rooms = [];
     this.#queuedBytes = 0;
     this.#handler = undefined;
     this.#owner.forget(this);

@@ -9,7 +9,6 @@ import { CLOSE_CODES, type CloseCode } from "./transport.ts";
 import { ProxyError } from "./errors.ts";
 import {
   FRAME,
-  LAST_DATA,
   PING_BYTES,
   ProtocolViolation,
   decodeJson,
@@ -17,9 +16,9 @@ import {
   encodeOpenFrame,
   encodePingFrame,
   encodePongFrame,
-  readFrames,
   readUint32,
 } from "./frame.ts";
+import { FrameReader, type FrameSink } from "./frame-reader.ts";
 import {
   HELLO_TIMEOUT_MS,
   IDLE_FRAMES_PER_SECOND,
@@ -73,10 +72,11 @@ export interface MuxOptions {
 
 type Phase = "greeting" | "live" | "closed";
 
-export class Mux implements StreamOwner {
+export class Mux implements StreamOwner, FrameSink {
   readonly opens: boolean;
   readonly #handler: MuxHandler;
   readonly #budget: MemoryBudget;
+  readonly #reader = new FrameReader(this);
   readonly #outbox = new Outbox();
   readonly #streams = new StreamTable();
   readonly #idleFrames: TokenBucket;
@@ -165,12 +165,12 @@ export class Mux implements StreamOwner {
 
   // ── driven by the session ──
 
-  /** Takes one message of the carrier. */
-  receive(message: Uint8Array, nowMs: number): void {
+  /** Takes a message of the carrier, or the next piece of one; `isLast` with its end. */
+  receive(piece: Uint8Array, isLast: boolean, nowMs: number): void {
     this.#nowMs = nowMs;
     this.#liveness.received(nowMs);
     try {
-      readFrames(message, this.#onFrame);
+      this.#reader.push(piece, isLast);
     } catch (error) {
       if (!(error instanceof ProtocolViolation)) throw error;
       this.#break(CLOSE_CODES.protocolError, error.message);
@@ -233,14 +233,25 @@ export class Mux implements StreamOwner {
 
   // ── frames ──
 
-  readonly #onFrame = (type: number, id: number, payload: Uint8Array): void => {
+  onControl(type: number, id: number, payload: Uint8Array): void {
     if (this.#phase === "closed") return;
-    if (type >= FRAME.hello && type !== LAST_DATA) this.#onLinkFrame(type, id, payload);
-    else if (this.#phase === "greeting")
-      throw new ProtocolViolation("A stream before the greeting");
+    if (type >= FRAME.hello) this.#onLinkFrame(type, id, payload);
     else if (type === FRAME.open) this.#onOpen(id, payload);
     else this.#onStreamFrame(type, id, payload);
-  };
+  }
+
+  onData(id: number, piece: Uint8Array, ended: boolean): void {
+    if (this.#phase === "closed") return;
+    const stream = this.#streamOf(id);
+    if (stream === undefined || (piece.length === 0 && !ended && !this.#spendIdleFrame())) return;
+    this.#budget.acquire(piece.length);
+    try {
+      stream.receiveData(piece, ended);
+    } catch (error) {
+      this.#onHandlerError(stream, error);
+    }
+    if (this.#budget.exceeded) this.#endLargestBacklog();
+  }
 
   #onLinkFrame(type: number, id: number, payload: Uint8Array): void {
     if (id !== 0) throw new ProtocolViolation("A frame about the link names a stream");
@@ -280,7 +291,7 @@ export class Mux implements StreamOwner {
   }
 
   #onOpen(id: number, payload: Uint8Array): void {
-    if (this.opens) throw new ProtocolViolation("Agents do not open streams");
+    if (this.opens || this.#phase === "greeting") throw new ProtocolViolation("An unexpected OPEN");
     if (id <= this.#lastStreamId) throw new ProtocolViolation("A stream id is not new");
     if (this.#streams.size >= MAX_STREAMS_PER_LINK) throw new ProtocolViolation("Too many streams");
     if (payload.length < 4) throw new ProtocolViolation("An OPEN frame is too short");
@@ -293,18 +304,23 @@ export class Mux implements StreamOwner {
   }
 
   #onStreamFrame(type: number, id: number, payload: Uint8Array): void {
-    const stream = this.#streams.get(id);
-    if (stream === undefined) {
-      // Frames may cross with the end of their stream; those of a stream that never was may not.
-      if (id === 0 || id > this.#lastStreamId)
-        throw new ProtocolViolation("A frame of an unknown stream");
-      this.#spendIdleFrame();
-      return;
-    }
-    if (type === FRAME.data || type === LAST_DATA) this.#onData(type, stream, payload);
-    else if (type === FRAME.credit) this.#onCredit(stream, payload);
+    const stream = this.#streamOf(id);
+    if (stream === undefined) return;
+    if (type === FRAME.credit) this.#onCredit(stream, payload);
     else if (type === FRAME.abort) this.#guard(stream, () => stream.receiveAbort(payload));
     else this.#onAnswer(type, stream, payload);
+  }
+
+  /** The open stream a frame names; frames may cross with the end of theirs, those of one that never was may not. */
+  #streamOf(id: number): MuxStream | undefined {
+    if (this.#phase === "greeting") throw new ProtocolViolation("A stream before the greeting");
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) return stream;
+    if (id === 0 || id > this.#lastStreamId) {
+      throw new ProtocolViolation("A frame of an unknown stream");
+    }
+    this.#spendIdleFrame();
+    return undefined;
   }
 
   #onAnswer(type: number, stream: MuxStream, payload: Uint8Array): void {
@@ -317,18 +333,6 @@ export class Mux implements StreamOwner {
       const trailers = parseMessage("trailers", value);
       this.#guard(stream, () => stream.receiveEnd(trailers));
     }
-  }
-
-  #onData(type: number, stream: MuxStream, payload: Uint8Array): void {
-    const ended = type === LAST_DATA;
-    if (payload.length === 0 && !ended && !this.#spendIdleFrame()) return;
-    this.#budget.acquire(payload.length);
-    try {
-      stream.receiveData(payload, ended);
-    } catch (error) {
-      this.#onHandlerError(stream, error);
-    }
-    if (this.#budget.exceeded) this.#endLargestBacklog();
   }
 
   #onCredit(stream: MuxStream, payload: Uint8Array): void {

@@ -8,6 +8,7 @@
  */
 import { MAX_DATA_BYTES } from "./limits.ts";
 import { FRAME, HEADER_BYTES, LAST_DATA, writeHeader } from "./frame.ts";
+import type { OutgoingMessage } from "./transport.ts";
 
 /** A message is not filled further once it holds this much; one more frame may exceed it. Bytes. */
 const MESSAGE_TARGET_BYTES = 64 * 1024;
@@ -15,14 +16,11 @@ const MESSAGE_TARGET_BYTES = 64 * 1024;
 /** Payloads up to this are copied into the message, larger ones become a part of their own. Bytes. */
 const COPY_BYTES = 8 * 1024;
 
+/** Room left in front of a message for the carrier's header. Bytes. */
+const CARRIER_ROOM_BYTES = 16;
+
 /** Room in which a message's headers and small payloads are put together, shared by all links: filling is synchronous. Bytes. */
 const scratch = new Uint8Array(2 * MESSAGE_TARGET_BYTES);
-
-/** One carrier message, as the pieces to be written one after the other. */
-export interface OutgoingMessage {
-  readonly parts: readonly Uint8Array[];
-  readonly totalBytes: number;
-}
 
 /** The sending half of a stream, as the outbox sees it. */
 export interface Source {
@@ -31,6 +29,8 @@ export interface Source {
   readonly sendable: boolean;
   /** Takes at most `maxBytes` of queued data within the credit; may be empty when only the end is left. */
   take(maxBytes: number): Uint8Array;
+  /** Free bytes in front of what was taken last. */
+  readonly takenRoomBytes: number;
   /** Everything has been taken and an end was asked for: the frame just taken is the last. */
   readonly ending: boolean;
   /** The end has left; returns the TRAILERS frame that replaces the END flag, if there are trailers. */
@@ -115,14 +115,24 @@ function takeFrame(source: Source, message: MessageBuilder): void {
   const last = source.ending;
   const trailers = last ? source.ended() : undefined;
   const type = last && trailers === undefined ? LAST_DATA : FRAME.data;
-  if (payload.length > 0 || trailers === undefined) message.appendData(type, source.id, payload);
+  if (payload.length > 0 || trailers === undefined) {
+    const header = { type, bytes: payload.length, streamId: source.id };
+    message.appendData(header, payload, source.takenRoomBytes);
+  }
   if (trailers !== undefined) message.append(trailers);
+}
+
+interface FrameHeader {
+  readonly type: number;
+  readonly bytes: number;
+  readonly streamId: number;
 }
 
 /** Puts one message together in the shared scratch room. */
 class MessageBuilder {
   readonly #parts: Uint8Array[] = [];
-  #usedBytes = 0;
+  #usedBytes = CARRIER_ROOM_BYTES;
+  #roomBytes = 0;
   totalBytes = 0;
 
   append(frame: Uint8Array): void {
@@ -130,17 +140,23 @@ class MessageBuilder {
     this.#put(frame);
   }
 
-  appendData(type: number, streamId: number, payload: Uint8Array): void {
-    if (this.#usedBytes + HEADER_BYTES > scratch.length) this.#cut();
-    writeHeader(scratch, this.#usedBytes, { type, bytes: payload.length, streamId });
-    this.#usedBytes += HEADER_BYTES;
+  appendData(header: FrameHeader, payload: Uint8Array, roomBytes: number): void {
+    const isFirst = this.totalBytes === 0;
     this.totalBytes += HEADER_BYTES + payload.length;
+    if (isFirst && roomBytes >= HEADER_BYTES && payload.length > COPY_BYTES) {
+      this.#parts.push(frameInPlace(header, payload));
+      this.#roomBytes = roomBytes - HEADER_BYTES;
+      return;
+    }
+    if (this.#usedBytes + HEADER_BYTES > scratch.length) this.#cut();
+    writeHeader(scratch, this.#usedBytes, header);
+    this.#usedBytes += HEADER_BYTES;
     this.#put(payload);
   }
 
   build(): OutgoingMessage {
     this.#cut();
-    return { parts: this.#parts, totalBytes: this.totalBytes };
+    return { parts: this.#parts, totalBytes: this.totalBytes, roomBytes: this.#roomBytes };
   }
 
   #put(bytes: Uint8Array): void {
@@ -150,12 +166,24 @@ class MessageBuilder {
       return;
     }
     this.#cut();
+    if (this.#parts.length === 0) this.#roomBytes = 0;
     this.#parts.push(bytes);
   }
 
+  /** Copies what stands in the scratch room out of it; the first part keeps the carrier's room in front. */
   #cut(): void {
-    if (this.#usedBytes === 0) return;
-    this.#parts.push(scratch.slice(0, this.#usedBytes));
-    this.#usedBytes = 0;
+    if (this.#usedBytes === CARRIER_ROOM_BYTES) return;
+    const copy = scratch.slice(0, this.#usedBytes);
+    if (this.#parts.length === 0) this.#roomBytes = CARRIER_ROOM_BYTES;
+    this.#parts.push(copy.subarray(CARRIER_ROOM_BYTES));
+    this.#usedBytes = CARRIER_ROOM_BYTES;
   }
+}
+
+/** The frame whose header is written into the room in front of its payload. */
+function frameInPlace(header: FrameHeader, payload: Uint8Array): Uint8Array {
+  const start = payload.byteOffset - HEADER_BYTES;
+  const frame = new Uint8Array(payload.buffer, start, HEADER_BYTES + payload.length);
+  writeHeader(frame, 0, header);
+  return frame;
 }

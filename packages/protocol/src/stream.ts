@@ -25,8 +25,11 @@ export interface Stream {
   readonly id: number;
   /** Answers the opening, once, before any data. Acceptor only. */
   head(head: Head): void;
-  /** Queues bytes for the peer (taken over, not copied: do not change them). `false` asks to wait for `onDrain`. */
-  write(chunk: Uint8Array): boolean;
+  /**
+   * Queues bytes for the peer (taken over, not copied: do not change them). `false` asks to wait for `onDrain`.
+   * @param roomBytes bytes in front of the chunk, in its own buffer, that may be overwritten with headers; default 0
+   */
+  write(chunk: Uint8Array, roomBytes?: number): boolean;
   /** No more data from here, after what is queued. Trailers only on `http` streams, from the acceptor. */
   end(trailers?: Trailers): void;
   /** Ends both directions now; queued data is dropped and the own handler hears nothing more. */

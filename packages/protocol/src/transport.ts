@@ -4,12 +4,21 @@
  */
 
 export interface TransportHandler {
-  /** One whole message. The bytes may be kept; they are not reused by the carrier. */
-  onMessage(message: Uint8Array): void;
+  /** A whole message, or the next piece of one: `isLast` comes with its end. The bytes may be kept. */
+  onMessage(piece: Uint8Array, isLast: boolean): void;
   /** What was handed over has left far enough that more may be sent. */
   onDrain(): void;
   /** The carrier is gone, once, whoever ended it. `code` is the WebSocket close code, 1006 when none was exchanged. */
   onClose(code: number, reason: string): void;
+}
+
+/** One message, as the pieces to be written one after the other. They must not be changed afterwards. */
+export interface OutgoingMessage {
+  readonly parts: readonly Uint8Array[];
+  /** Length of all parts together. */
+  readonly totalBytes: number;
+  /** So many bytes in front of the first part, in its own buffer, may be overwritten: room for a header. */
+  readonly roomBytes: number;
 }
 
 export interface Transport {
@@ -17,8 +26,8 @@ export interface Transport {
   readonly bufferedBytes: number;
   /** Receives everything that happens from now on; set once, in the tick the transport is handed out. */
   setHandler(handler: TransportHandler): void;
-  /** Sends one message made of `parts`; `totalBytes` is the sum of their lengths. The parts must not be changed afterwards. */
-  send(parts: readonly Uint8Array[], totalBytes: number): void;
+  /** Sends one message. */
+  send(message: OutgoingMessage): void;
   /** Says goodbye with a code and ends the carrier; `onClose` follows within a bounded time even if the peer is silent. */
   close(code: number, reason: string): void;
   /** Ends the carrier now, without a goodbye. */

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { FRAME, HEADER_BYTES, encodePingFrame, writeHeader } from "@porchlight/protocol/frame";
 import { INITIAL_WINDOW_BYTES, MAX_DATA_BYTES } from "@porchlight/protocol/limits";
 import { MemoryBudget } from "@porchlight/protocol/memory-budget";
+import type { OutgoingMessage } from "@porchlight/protocol/transport";
 import { HEAD, HEARTBEAT_MS, Heard, OPEN, pour, startPair } from "@porchlight/testkit/session-pair";
 import type { SimulatedLineOptions } from "@porchlight/testkit/simulated-link";
 
@@ -161,7 +162,7 @@ test("faults G5: a flood of empty frames closes with 4429", () => {
   const { clock, link, closes } = startPair();
   for (let index = 0; index < 20; index++) {
     const pings = Array.from({ length: 1000 }, () => encodePingFrame(1));
-    link.b.send(pings, pings.length * 16);
+    link.b.send(messageOf(...pings));
   }
   clock.advance(10);
   assert.equal(closes[0]?.code, 4429);
@@ -171,7 +172,7 @@ test("faults G3: rubbish closes that link with 4400 and fails its streams agent_
   const { clock, link, orchestrator, closes } = startPair();
   const heard = new Heard();
   orchestrator.open(OPEN, heard);
-  link.b.send([Buffer.from("this is no frame")], 16);
+  link.b.send(messageOf(Buffer.from("this is no frame")));
   clock.advance(10);
   assert.equal(closes[0]?.code, 4400);
   assert.equal(heard.error?.code, "agent_protocol_error");
@@ -183,10 +184,10 @@ test("faults G11: more data than credit closes the link; data for a stream that 
     orchestrator.open(OPEN, new Heard());
     clock.advance(5);
     const head = Buffer.concat([frameOf(FRAME.head, 1, Buffer.from(JSON.stringify(HEAD)))]);
-    link.b.send([head], head.length);
+    link.b.send(messageOf(head));
     const data = frameOf(FRAME.data, streamId, new Uint8Array(MAX_DATA_BYTES));
     const times = INITIAL_WINDOW_BYTES / MAX_DATA_BYTES + 1;
-    for (let index = 0; index < times; index++) link.b.send([data], data.length);
+    for (let index = 0; index < times; index++) link.b.send(messageOf(data));
     clock.advance(10);
     assert.equal(closes[0]?.code, 4400);
   }
@@ -351,4 +352,8 @@ function frameOf(type: number, streamId: number, payload: Uint8Array): Uint8Arra
   writeHeader(frame, 0, { type, bytes: payload.length, streamId });
   frame.set(payload, HEADER_BYTES);
   return frame;
+}
+
+function messageOf(...parts: Uint8Array[]): OutgoingMessage {
+  return { parts, totalBytes: Buffer.concat(parts).length, roomBytes: 0 };
 }

@@ -72,7 +72,7 @@ class MuxSession implements Session {
       nowMs: this.#clock.nowMs,
     });
     this.#transport.setHandler({
-      onMessage: (message) => this.#onMessage(message),
+      onMessage: (piece, isLast) => this.#onMessage(piece, isLast),
       onDrain: () => this.#onTransportDrain(),
       onClose: (code, reason) => this.#onTransportClose(code, reason),
     });
@@ -141,10 +141,10 @@ class MuxSession implements Session {
     };
   }
 
-  #onMessage(message: Uint8Array): void {
+  #onMessage(piece: Uint8Array, isLast: boolean): void {
     if (this.#ended !== undefined) return;
     this.#lastReceivedMs = this.#clock.nowMs;
-    this.#mux.receive(message, this.#lastReceivedMs);
+    this.#mux.receive(piece, isLast, this.#lastReceivedMs);
   }
 
   #onTransportDrain(): void {
@@ -198,7 +198,7 @@ class MuxSession implements Session {
     while (this.#transport.bufferedBytes < GATE_BYTES) {
       const message = this.#mux.takeMessage(nowMs);
       if (message === undefined) return;
-      this.#transport.send(message.parts, message.totalBytes);
+      this.#transport.send(message);
     }
     this.#gated = true;
   }

@@ -4,9 +4,14 @@
  * Source: docs/protocol.md §2.2.
  */
 import { MAX_MESSAGE_BYTES, MAX_TEXT_MESSAGE_CHARS } from "@porchlight/protocol/limits";
-import { CLOSE_CODES, type Transport, type TransportHandler } from "@porchlight/protocol/transport";
+import {
+  CLOSE_CODES,
+  type OutgoingMessage,
+  type Transport,
+  type TransportHandler,
+} from "@porchlight/protocol/transport";
 import type { RawData, WebSocket } from "ws";
-import { closeWebSocket, socketOf } from "./websocket-transport.ts";
+import { closeWebSocket, socketOf } from "./open-websocket.ts";
 
 const MORE = "+";
 const LAST = ".";
@@ -81,7 +86,7 @@ class TextTransport implements Transport {
     this.#handler = handler;
   }
 
-  send(parts: readonly Uint8Array[], totalBytes: number): void {
+  send({ parts, totalBytes }: OutgoingMessage): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     for (const piece of encodeTextMessage(Buffer.concat(parts, totalBytes)))
       this.#webSocket.send(piece);
@@ -99,7 +104,7 @@ class TextTransport implements Transport {
     try {
       if (isBinary || !Buffer.isBuffer(data)) throw new RangeError("This link carries text only");
       const message = this.#reader.take(data.toString("latin1"));
-      if (message !== undefined) this.#handler?.onMessage(message);
+      if (message !== undefined) this.#handler?.onMessage(message, true);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.close(CLOSE_CODES.protocolError, error.message);

@@ -9,6 +9,7 @@ import type { WebSocket } from "ws";
 import type { Transport } from "@porchlight/protocol/transport";
 import { TextMessageReader, encodeTextMessage, textTransport } from "./text-transport.ts";
 import { webSocketTransport } from "./websocket-transport.ts";
+import { wsTransport } from "./ws-transport.ts";
 
 async function connectBy(transportOf: (webSocket: WebSocket) => Transport): Promise<TransportPair> {
   const pair = await connectWebSocketPair();
@@ -20,6 +21,7 @@ async function connectBy(transportOf: (webSocket: WebSocket) => Transport): Prom
 }
 
 transportContract("webSocketTransport", () => connectBy(webSocketTransport));
+transportContract("wsTransport", () => connectBy(wsTransport));
 transportContract("textTransport", () => connectBy(textTransport));
 
 test("webSocketTransport refuses text with 4400", async () => {

@@ -1,100 +1,201 @@
-/** The carrier of the agent link: binary WebSocket messages by `ws`. */
+/**
+ * The carrier of the agent link: binary WebSocket messages, over the socket of a WebSocket that `ws` has
+ * opened. `ws` does the handshake; its own reading and writing is left aside, since it puts every message
+ * together in memory before handing it on, and costs twice the time for a small one.
+ */
 import type { Socket } from "node:net";
-import type { Transport, TransportHandler } from "@porchlight/protocol/transport";
-import { CLOSE_CODES } from "@porchlight/protocol/transport";
-import type { RawData, WebSocket } from "ws";
+import {
+  IDLE_FRAMES_PER_SECOND,
+  IDLE_FRAME_BURST,
+  MAX_MESSAGE_BYTES,
+} from "@porchlight/protocol/limits";
+import { TokenBucket } from "@porchlight/protocol/token-bucket";
+import {
+  CLOSE_CODES,
+  type OutgoingMessage,
+  type Transport,
+  type TransportHandler,
+} from "@porchlight/protocol/transport";
+import type { WebSocket } from "ws";
+import { CLOSE_GRACE_MS, cutCloseReason, socketOf } from "./open-websocket.ts";
+import {
+  MAX_WS_HEADER_BYTES,
+  WS_OPCODE,
+  webSocketHeaderBytes,
+  writeWebSocketHeader,
+} from "./websocket-frame.ts";
+import { WebSocketReader, type WebSocketSink, WebSocketViolation } from "./websocket-reader.ts";
 
-/** How long the peer may take to answer a close. Milliseconds. */
-const CLOSE_GRACE_MS = 2_000;
+/** A message from this size on is written at once; smaller ones of one turn leave together. Bytes. */
+const DIRECT_BYTES = 16 * 1024;
 
-/** Longest reason of a close frame. Bytes. Source: RFC 6455 §5.5. */
-const MAX_CLOSE_REASON_BYTES = 123;
+/** A pong is owed only while less than this waits to be written: a peer that does not read gets none. Bytes. */
+const PONG_LIMIT_BYTES = 64 * 1024;
 
-/** A transport over an open WebSocket. The WebSocket must not be used otherwise from now on. */
+/** Code reported when the carrier ended without a goodbye. Source: RFC 6455 §7.1.5. */
+const NO_GOODBYE = 1006;
+
+/** Codes that stand for "no code" and must not be sent. Source: RFC 6455 §7.4.1. */
+const UNSENDABLE: ReadonlySet<number> = new Set([1005, 1006, 1015]);
+
+/**
+ * A transport over a WebSocket that has just opened, in the same tick. The WebSocket must not be used
+ * otherwise from now on.
+ */
 export function webSocketTransport(webSocket: WebSocket): Transport {
-  return new WebSocketTransport(webSocket);
+  const socket = socketOf(webSocket);
+  if (socket === undefined) return deadTransport();
+  // `ws` keeps hearing `close` and `error`, so that its own bookkeeping of open WebSockets is right.
+  for (const event of ["data", "end"]) socket.removeAllListeners(event);
+  webSocket.on("error", () => undefined);
+  const isServer: unknown = Reflect.get(webSocket, "_isServer");
+  return new WebSocketTransport(socket, isServer === true);
 }
 
-/** Ends a WebSocket with a goodbye, and without one when the peer does not answer in time. */
-export function closeWebSocket(webSocket: WebSocket, code: number, reason: string): void {
-  if (webSocket.readyState === webSocket.CLOSED) return;
-  webSocket.close(code, cutToBytes(reason, MAX_CLOSE_REASON_BYTES));
-  const timer = setTimeout(() => webSocket.terminate(), CLOSE_GRACE_MS);
-  webSocket.once("close", () => clearTimeout(timer));
-}
-
-/** The socket under a WebSocket, to write several messages at once; `undefined` once it is gone. */
-export function socketOf(webSocket: WebSocket): Socket | undefined {
-  const socket: unknown = Reflect.get(webSocket, "_socket");
-  return isSocket(socket) ? socket : undefined;
-}
-
-function isSocket(value: unknown): value is Socket {
-  return (
-    typeof value === "object" && value !== null && "cork" in value && "writableLength" in value
-  );
-}
-
-function cutToBytes(text: string, bytes: number): string {
-  const encoded = Buffer.from(text);
-  if (encoded.length <= bytes) return text;
-  return encoded
-    .subarray(0, bytes)
-    .toString()
-    .replace(/\uFFFD+$/u, "");
-}
-
-class WebSocketTransport implements Transport {
-  readonly #webSocket: WebSocket;
-  readonly #socket: Socket | undefined;
+class WebSocketTransport implements Transport, WebSocketSink {
+  readonly #socket: Socket;
+  readonly #isServer: boolean;
+  readonly #reader: WebSocketReader;
+  readonly #idleFrames: TokenBucket;
   #handler: TransportHandler | undefined;
   #corked = false;
+  /** A close frame has been sent; nothing may follow it. */
+  #closing = false;
+  /** What the peer says from now on does not count. */
+  #deaf = false;
+  #goodbye: { readonly code: number; readonly reason: string } | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
 
-  constructor(webSocket: WebSocket) {
-    this.#webSocket = webSocket;
-    this.#socket = socketOf(webSocket);
-    webSocket.on("message", (data: RawData, isBinary: boolean) => this.#onMessage(data, isBinary));
-    webSocket.on("close", (code: number, reason: Buffer) => {
-      this.#handler?.onClose(code, reason.toString());
-    });
-    // `close` follows every error; what it was is in the close code.
-    webSocket.on("error", () => undefined);
-    this.#socket?.on("drain", () => this.#handler?.onDrain());
+  constructor(socket: Socket, isServer: boolean) {
+    this.#socket = socket;
+    this.#isServer = isServer;
+    const options = { masked: isServer, maxMessageBytes: MAX_MESSAGE_BYTES, sink: this };
+    this.#reader = new WebSocketReader(options);
+    this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, performance.now());
+    socket.on("data", this.#onChunk);
+    socket.on("drain", this.#onDrain);
+    socket.on("end", this.#onEnd);
+    socket.on("close", this.#onClose);
+    // `close` follows every error and tells all that is needed.
+    socket.on("error", () => undefined);
   }
 
   get bufferedBytes(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#socket.writableLength;
   }
 
   setHandler(handler: TransportHandler): void {
     this.#handler = handler;
   }
 
-  send(parts: readonly Uint8Array[], totalBytes: number): void {
-    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
-    this.#cork();
-    const [only] = parts;
-    const message =
-      parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, totalBytes);
-    this.#webSocket.send(message, { binary: true });
+  send(message: OutgoingMessage): void {
+    if (this.#closing || this.#socket.destroyed) return;
+    const inOnePiece = message.parts.length === 1 && message.roomBytes >= MAX_WS_HEADER_BYTES;
+    if (!inOnePiece || message.totalBytes < DIRECT_BYTES) this.#cork();
+    this.#write(WS_OPCODE.binary, message);
   }
 
   close(code: number, reason: string): void {
-    closeWebSocket(this.#webSocket, code, reason);
+    if (this.#closing) return;
+    const payload = UNSENDABLE.has(code) ? Buffer.alloc(0) : closePayload(code, reason);
+    if (!this.#socket.destroyed) this.#write(WS_OPCODE.close, messageOf(payload));
+    this.#closing = true;
+    // A peer that is told to go away for a violation is not listened to any longer.
+    this.#graceTimer = setTimeout(() => this.#socket.destroy(), CLOSE_GRACE_MS);
+    if (this.#socket.destroyed) clearTimeout(this.#graceTimer);
   }
 
   abort(): void {
-    this.#webSocket.terminate();
+    this.#closing = true;
+    this.#deaf = true;
+    this.#socket.destroy();
   }
 
-  #onMessage(data: RawData, isBinary: boolean): void {
-    if (isBinary && data instanceof Uint8Array) this.#handler?.onMessage(data);
-    else this.close(CLOSE_CODES.protocolError, "This link carries binary messages only");
+  // ── what the peer's frames say ──
+
+  onPiece(piece: Uint8Array, isLast: boolean): void {
+    if (this.#deaf || (piece.length === 0 && !this.#spendIdleFrame())) return;
+    this.#handler?.onMessage(piece, isLast);
   }
 
-  /** All messages of one turn leave in one write. */
+  onPing(payload: Uint8Array): void {
+    if (!this.#spendIdleFrame() || this.#closing || this.bufferedBytes > PONG_LIMIT_BYTES) return;
+    this.#write(WS_OPCODE.pong, messageOf(payload));
+  }
+
+  onPong(): void {
+    this.#spendIdleFrame();
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#goodbye ??= { code, reason };
+    this.#deaf = true;
+    this.close(code, reason);
+    this.#socket.end();
+  }
+
+  // ── the socket ──
+
+  readonly #onChunk = (chunk: Buffer): void => {
+    if (this.#deaf) return;
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      if (!(error instanceof WebSocketViolation)) throw error;
+      this.#refuse(error.closeCode, error.message);
+    }
+  };
+
+  readonly #onDrain = (): void => {
+    this.#handler?.onDrain();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#socket.end();
+  };
+
+  readonly #onClose = (): void => {
+    clearTimeout(this.#graceTimer);
+    this.#closing = true;
+    this.#deaf = true;
+    const { code, reason } = this.#goodbye ?? { code: NO_GOODBYE, reason: "" };
+    this.#handler?.onClose(code, reason);
+  };
+
+  #refuse(code: number, reason: string): void {
+    this.#deaf = true;
+    this.close(code, reason);
+    this.#socket.end();
+  }
+
+  /** Faults G5: frames that carry nothing are counted; beyond the allowance the link is ended. */
+  #spendIdleFrame(): boolean {
+    if (this.#idleFrames.take(performance.now())) return true;
+    if (!this.#deaf) this.#refuse(CLOSE_CODES.flooding, "Too many frames that carry nothing");
+    return false;
+  }
+
+  #write(opcode: number, message: OutgoingMessage): void {
+    const [first, ...rest] = message.parts;
+    const frame = { opcode, payloadBytes: message.totalBytes, masks: !this.#isServer };
+    const headerBytes = webSocketHeaderBytes(message.totalBytes, frame.masks);
+    if (first !== undefined && message.roomBytes >= headerBytes) {
+      const start = first.byteOffset - headerBytes;
+      const framed = Buffer.from(first.buffer, start, headerBytes + first.length);
+      writeWebSocketHeader(framed, 0, frame);
+      this.#socket.write(framed);
+    } else {
+      const header = Buffer.allocUnsafe(headerBytes);
+      writeWebSocketHeader(header, 0, frame);
+      this.#socket.write(header);
+      if (first !== undefined) this.#socket.write(first);
+    }
+    for (const part of rest) this.#socket.write(part);
+  }
+
+  /** Small messages of one turn leave in one write. */
   #cork(): void {
-    if (this.#corked || this.#socket === undefined) return;
+    if (this.#corked) return;
     this.#corked = true;
     this.#socket.cork();
     process.nextTick(this.#uncork);
@@ -102,6 +203,29 @@ class WebSocketTransport implements Transport {
 
   readonly #uncork = (): void => {
     this.#corked = false;
-    this.#socket?.uncork();
+    this.#socket.uncork();
+  };
+}
+
+function messageOf(payload: Uint8Array): OutgoingMessage {
+  return { parts: [payload], totalBytes: payload.length, roomBytes: 0 };
+}
+
+function closePayload(code: number, reason: string): Buffer {
+  const text = Buffer.from(cutCloseReason(reason));
+  const payload = Buffer.allocUnsafe(2 + text.length);
+  payload.writeUInt16BE(code, 0);
+  payload.set(text, 2);
+  return payload;
+}
+
+/** A carrier that was gone before it could be used. */
+function deadTransport(): Transport {
+  return {
+    bufferedBytes: 0,
+    setHandler: (handler) => setImmediate(() => handler.onClose(NO_GOODBYE, "")),
+    send: () => undefined,
+    close: () => undefined,
+    abort: () => undefined,
   };
 }

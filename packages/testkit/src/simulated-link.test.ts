@@ -18,8 +18,8 @@ test("simulatedLink delivers in order after latency and line time", () => {
   const { a, b } = simulatedLink(clock, { latencyMs: 50, bytesPerSecond: 1000 });
   const heard: string[] = [];
   b.setHandler(listener(clock, heard));
-  a.send([Buffer.from("hello"), Buffer.from("!")], 6);
-  a.send([Buffer.from("you")], 3);
+  a.send({ parts: [Buffer.from("hello"), Buffer.from("!")], totalBytes: 6, roomBytes: 0 });
+  a.send({ parts: [Buffer.from("you")], totalBytes: 3, roomBytes: 0 });
   a.close(1000, "done");
   clock.settle();
   assert.deepEqual(heard, ["56 hello!", "59 you", "59 close 1000"]);
@@ -30,7 +30,7 @@ test("simulatedLink tells the sender when what it handed over has left", () => {
   const { a } = simulatedLink(clock, { latencyMs: 50, bytesPerSecond: 1000, highWaterBytes: 5 });
   const heard: string[] = [];
   a.setHandler(listener(clock, heard));
-  a.send([Buffer.from("sixsix")], 6);
+  a.send({ parts: [Buffer.from("sixsix")], totalBytes: 6, roomBytes: 0 });
   assert.equal(a.bufferedBytes, 6);
   clock.settle();
   assert.deepEqual(heard, ["6 drain"]);
@@ -45,7 +45,7 @@ test("simulatedLink loses what is under way when it is cut, and tells nobody whe
     const link = simulatedLink(clock, { latencyMs: 50 });
     const heard: string[] = [];
     link.b.setHandler({ ...listener(new VirtualClock(), heard) });
-    link.a.send([Buffer.from("lost")], 4);
+    link.a.send({ parts: [Buffer.from("lost")], totalBytes: 4, roomBytes: 0 });
     link[end]();
     clock.settle();
     assert.deepEqual(heard, expected);

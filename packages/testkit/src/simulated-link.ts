@@ -2,7 +2,7 @@
  * Two ends of a carrier in one process on a virtual clock: messages arrive after the latency, in order, as
  * fast as the line allows; the line can be cut with or without its ends hearing of it. Deterministic.
  */
-import type { Transport, TransportHandler } from "@porchlight/protocol/transport";
+import type { OutgoingMessage, Transport, TransportHandler } from "@porchlight/protocol/transport";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface SimulatedLineOptions {
@@ -81,7 +81,7 @@ export class SimulatedEnd implements Transport {
     this.#handler = handler;
   }
 
-  send(parts: readonly Uint8Array[], totalBytes: number): void {
+  send({ parts, totalBytes }: OutgoingMessage): void {
     if (this.#closed) return;
     this.sentMessages++;
     const message = Buffer.concat(parts, totalBytes);

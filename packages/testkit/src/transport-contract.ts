@@ -36,10 +36,8 @@ class Heard {
 }
 
 function send(transport: Transport, ...parts: Uint8Array[]): void {
-  transport.send(
-    parts,
-    parts.reduce((sum, part) => sum + part.length, 0),
-  );
+  const totalBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  transport.send({ parts, totalBytes, roomBytes: 0 });
 }
 
 /** Registers the suite's tests for one carrier. */
@@ -60,6 +58,26 @@ export function transportContract(name: string, connect: () => Promise<Transport
     );
     assert.deepEqual(atA.messages, sent);
     assert.deepEqual(atB.messages, sent);
+  });
+
+  test(`${name}: room in front of a message is written to, nothing before it`, async () => {
+    await using pair = await connect();
+    const [, atB] = [new Heard(pair.a), new Heard(pair.b)];
+    for (const [roomBytes, size] of [
+      [3, 10],
+      [24, 10],
+      [24, 70_000],
+    ] as const) {
+      const buffer = Buffer.alloc(4 + roomBytes + size, "x");
+      const part = buffer.subarray(4 + roomBytes);
+      pair.a.send({ parts: [part], totalBytes: size, roomBytes });
+      assert.equal(buffer.subarray(0, 4).toString(), "xxxx");
+    }
+    await until("three messages", () => atB.messages.length === 3);
+    assert.deepEqual(
+      atB.messages.map((message) => message.toString()),
+      [10, 10, 70_000].map((size) => "x".repeat(size)),
+    );
   });
 
   test(`${name}: bufferedBytes grows with what is handed over, and onDrain comes when it has left`, async () => {

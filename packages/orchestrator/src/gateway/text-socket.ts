@@ -1,5 +1,5 @@
 /** The carrier of the JSON profile: text messages over a WebSocket. */
-import { closeWebSocket } from "@porchlight/runtime/websocket-transport";
+import { closeWebSocket } from "@porchlight/runtime/open-websocket";
 import type { RawData, WebSocket } from "ws";
 
 export interface TextSocketHandler {
