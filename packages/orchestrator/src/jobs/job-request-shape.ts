@@ -59,27 +59,23 @@ function explain(error: TValidationError): string {
 
 /** What a value has to be. */
 function rule(error: TValidationError): string {
-  switch (error.keyword) {
-    case "boolean":
-      return "is not a known field";
-    case "type":
-      return `must be ${TYPE_NAMES[String(error.params.type)] ?? "of another type"}`;
-    case "enum":
-      return `must be one of ${error.params.allowedValues.join(", ")}`;
-    case "minimum":
-      return `must be at least ${error.params.limit}`;
-    case "maximum":
-      return `must be at most ${error.params.limit}`;
-    case "minLength":
-      return `must have at least ${error.params.limit} character`;
-    case "maxLength":
-      return `must have at most ${error.params.limit} characters`;
-    case "maxProperties":
-      return `must have at most ${error.params.limit} entries`;
-    default:
-      return "is not valid";
+  if (error.keyword === "boolean") return "is not a known field";
+  if (error.keyword === "enum") return `must be one of ${error.params.allowedValues.join(", ")}`;
+  if (error.keyword === "type") {
+    return `must be ${TYPE_NAMES[String(error.params.type)] ?? "of another type"}`;
   }
+  const bound = BOUNDS[error.keyword];
+  if (bound === undefined || !("limit" in error.params)) return "is not valid";
+  return bound.replace("{}", String(error.params.limit));
 }
+
+const BOUNDS: Readonly<Record<string, string>> = {
+  minimum: "must be at least {}",
+  maximum: "must be at most {}",
+  minLength: "must have at least {} character",
+  maxLength: "must have at most {} characters",
+  maxProperties: "must have at most {} entries",
+};
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   string: "a string",
