@@ -6,7 +6,7 @@ import { MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES } from "@porchlight/protocol/limit
 import { MUX_SUBPROTOCOL } from "@porchlight/protocol/message";
 import { TokenBucket } from "@porchlight/protocol/token-bucket";
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
-import { systemClock } from "@porchlight/runtime/clock";
+import { systemClock, type Clock } from "@porchlight/runtime/clock";
 import { createMuxSession } from "@porchlight/runtime/mux-session";
 import type { CidrList } from "@porchlight/runtime/target-policy";
 import { webSocketTransport } from "@porchlight/runtime/websocket-transport";
@@ -48,6 +48,8 @@ export interface AgentDoorOptions {
   /** Proxies whose `X-Forwarded-For` is believed; default none. */
   readonly trustProxy?: CidrList;
   readonly logger: GatewayLogger;
+  /** Default: the process's own. */
+  readonly clock?: Clock;
 }
 
 export interface AgentDoor {
@@ -86,9 +88,9 @@ class WebSocketDoor implements AgentDoor {
   #closing = false;
 
   constructor(options: AgentDoorOptions) {
-    const { registry, logger, heartbeatMs, maxBodyBytes, authenticator, trustProxy = [] } = options;
+    const { registry, logger, heartbeatMs, maxBodyBytes, authenticator } = options;
+    const { trustProxy = [], clock = systemClock } = options;
     const { counters } = this;
-    const clock = systemClock;
     this.#options = options;
     this.#context = {
       registry,
@@ -177,6 +179,7 @@ class WebSocketDoor implements AgentDoor {
           role: "orchestrator",
           transport: webSocketTransport(webSocket),
           handler,
+          clock: this.#context.clock,
           onFault: (err) => logger.error({ err, linkId: link.id }, "A stream's handler failed"),
           ...(helloTimeoutMs === undefined ? {} : { helloTimeoutMs }),
         }),

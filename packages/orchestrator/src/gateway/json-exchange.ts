@@ -36,8 +36,9 @@ export class JsonExchange implements HttpExchange {
     this.#cancel = options.cancel;
   }
 
-  /** The agent has answered; called once. */
+  /** The agent has answered; nothing happens when the job has ended before (faults G7, G8). */
   answer(result: JsonResult, nowMs: number): void {
+    if (this.#state !== "running") return;
     if (result.kind === "response") this.#answered(result, nowMs);
     else if (result.kind === "failure") this.fail(agentError(result.code, result.message));
     else this.fail(result.error);
