@@ -13,7 +13,9 @@ export interface ChildEnd {
   readonly output: string;
 }
 
+/** What a child inherits beyond arguments. */
 export interface ChildOptions {
+  /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** `shared`: prints where the parent prints. `kept`: given back at its end. */
   readonly output: "shared" | "kept";

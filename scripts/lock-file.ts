@@ -11,6 +11,7 @@ export interface LockEntry {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
+/** The file as a whole: packages by their path, the root as the empty one. */
 export interface LockFile {
   readonly packages: Readonly<Record<string, LockEntry>>;
 }

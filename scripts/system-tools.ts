@@ -14,6 +14,7 @@ export interface SystemTool {
 /** Where a Python with the `websockets` module may be: the first on the path, then Debian's own. */
 const PYTHONS = ["python3", "/usr/bin/python3", "python"];
 
+/** Every tool the tests use where it is there. */
 export const SYSTEM_TOOLS: readonly SystemTool[] = [
   {
     name: "Python with websockets",

@@ -5,6 +5,7 @@ import { code, table } from "./page.ts";
 
 const RETRY_WORDS = { never: "never", later: "later", "other-agent": "other agent" } as const;
 
+/** Each code in the order of the errors' table. */
 export function errorsTable(): string {
   const rows = (Object.keys(ERRORS) as ErrorCode[]).map((name) => {
     const { wire, fault, retry, title } = ERRORS[name];

@@ -2,6 +2,7 @@
 import { LOADS } from "../../benchmarks/loads.ts";
 import { code, table } from "./page.ts";
 
+/** Each load and what it does. */
 export function loadsTable(): string {
   return table(
     ["load", "what"],

@@ -5,10 +5,12 @@ import type { SettingsTable } from "@porchlight/runtime/settings";
 import { settingRows } from "@porchlight/runtime/settings-help";
 import { code, table } from "./page.ts";
 
+/** The orchestrator's settings as a table. */
 export function orchestratorTable(): string {
   return settingsTable(ORCHESTRATOR_SETTINGS);
 }
 
+/** The agent's settings as a table. */
 export function agentTable(): string {
   return settingsTable(AGENT_SETTINGS);
 }

@@ -6,6 +6,7 @@ import { startNode } from "../child.ts";
 /** How many of the last log lines are shown when a program ends by itself. */
 const SHOWN_LINES = 15;
 
+/** One program to run. */
 export interface ProgramOptions {
   /** What messages call it. */
   readonly name: string;
