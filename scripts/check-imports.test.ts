@@ -30,6 +30,7 @@ const REFUSED: readonly (readonly [path: string, specifier: string, because: str
   [`${ORCHESTRATOR}/main.ts`, "./state/sqlite-state.ts", "only node.ts names adapters"],
   [`${ORCHESTRATOR}/jobs/dispatcher.ts`, "ioredis", "names this store"],
   [`${ORCHESTRATOR}/node.ts`, "node:sqlite", "names this store"],
+  [`${ORCHESTRATOR}/gateway/agent-door.ts`, "./gateway-fakes.ts", "made for tests only"],
   ["packages/protocol/src/frame.ts", "node:crypto", "no node: module"],
   [`${ORCHESTRATOR}/routing/selector.ts`, "node:util", "no node: module"],
 ];
@@ -39,6 +40,7 @@ const ALLOWED: readonly (readonly [path: string, specifier: string])[] = [
   ["packages/protocol/src/frame.test.ts", "node:test"],
   ["packages/runtime/src/logger.ts", "node:fs"],
   ["packages/runtime/src/websocket-transport.test.ts", "@porchlight/testkit/transport-contract"],
+  [`${ORCHESTRATOR}/gateway/gateway-fakes.ts`, "@porchlight/testkit/virtual-clock"],
   ["tests/system/job.test.ts", "@porchlight/testkit/cluster-fixture"],
   ["examples/agent.ts", "ws"],
   ["packages/agent/bin/porchlight-agent.js", "../../runtime/src/launch.js"],

@@ -65,6 +65,7 @@ function judgeModule(from: Place, specifier: string): string | undefined {
 }
 
 function judgePlace(from: Place, to: Place, specifier: string): string | undefined {
+  if (isTest(to.path) && !isTest(from.path)) return "made for tests only";
   if (from.folder === to.folder) return judgeInside(from, to);
   if (to.path === LAUNCHER && STARTS_WITH_LAUNCHER.test(from.path)) return undefined;
   if (specifier.startsWith(".")) return "another package is imported by its name";

@@ -74,7 +74,7 @@ export function isPure(path: string): boolean {
   return path.startsWith("packages/protocol/src/") || PURE_FILES.has(path);
 }
 
-/** Whether a file is a test: free of the directions inside a package. */
+/** Whether a file is a test, or made for tests: free of the directions, and imported by such files only. */
 export function isTest(path: string): boolean {
-  return path.endsWith(".test.ts");
+  return /(?:\.test|-fixture|-fakes)\.ts$/.test(path);
 }
