@@ -6,13 +6,14 @@
 import type { Socket } from "node:net";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { ChunkQueue } from "./chunk-queue.ts";
+import type { RoomyReads } from "./roomy-reads.ts";
 
 /** Chunks from this size on are collected until the end of the turn: they come in rows. Smaller ones leave at once. Bytes. */
 const COLLECT_BYTES = 4 * 1024;
 
 /** What the splice does to the stream. Both a mux `Stream` and a `TunnelExchange` are one. */
 export interface SpliceStream {
-  write(chunk: Uint8Array): boolean;
+  write(chunk: Uint8Array, roomBytes?: number): boolean;
   end(): void;
   abort(code: ErrorCode, reason: string): void;
   consume(bytes: number): void;
@@ -30,6 +31,8 @@ export interface SpliceResult {
 
 export interface SpliceOptions {
   readonly socket: Socket;
+  /** How the socket is read, if it was made with them; it is paused. */
+  readonly reads?: RoomyReads;
   readonly stream: SpliceStream;
   /** The tunnel is over; comes exactly once, when the socket is closed and the stream has ended. */
   readonly onEnd: (result: SpliceResult) => void;
@@ -58,11 +61,13 @@ export class Splice {
     this.#socket = options.socket;
     this.#stream = options.stream;
     const socket = this.#socket;
-    socket.on("data", this.#onSocketData);
+    if (options.reads === undefined) socket.on("data", this.#onSocketData);
+    else options.reads.listener = (chunk, roomBytes) => this.#pass(chunk, roomBytes);
     socket.on("end", this.#onSocketEnd);
     socket.on("drain", this.#onSocketDrain);
     socket.on("error", this.#onSocketError);
     socket.on("close", this.#onSocketClose);
+    if (options.reads !== undefined) socket.resume();
   }
 
   /** The stream gave bytes. */
@@ -102,10 +107,14 @@ export class Splice {
   }
 
   readonly #onSocketData = (chunk: Buffer): void => {
+    if (!this.#pass(chunk, 0)) this.#socket.pause();
+  };
+
+  #pass(chunk: Uint8Array, roomBytes: number): boolean {
     this.#sentBytes += chunk.length;
     this.#options.onBytes?.("sent", chunk.length);
-    if (!this.#stream.write(chunk)) this.#socket.pause();
-  };
+    return this.#stream.write(chunk, roomBytes);
+  }
 
   readonly #onSocketEnd = (): void => {
     this.#socketEnded = true;

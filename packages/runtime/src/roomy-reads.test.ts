@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import net, { type AddressInfo } from "node:net";
+import { test } from "node:test";
+import { until } from "@porchlight/testkit/until";
+import { RoomyReads } from "./roomy-reads.ts";
+
+async function serve(content: Buffer): Promise<net.Server> {
+  const server = net.createServer((socket) => socket.end(content));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+test("RoomyReads gives every byte in order, with room in front of what is large, and the end", async () => {
+  const content = randomBytes(3_000_001);
+  const server = await serve(content);
+  const reads = new RoomyReads();
+  const { port } = server.address() as AddressInfo;
+  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
+  socket.pause();
+  await once(socket, "connect");
+  const chunks: Buffer[] = [];
+  let roomy = 0;
+  reads.listener = (chunk, roomBytes) => {
+    assert.ok(chunk.byteOffset >= roomBytes);
+    // What a carrier writes in front must not touch what was read before.
+    new Uint8Array(chunk.buffer, chunk.byteOffset - roomBytes, roomBytes).fill(0xff);
+    if (roomBytes > 0) roomy++;
+    chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+    return true;
+  };
+  const ended = once(socket, "end");
+  socket.resume();
+  await ended;
+  assert.ok(Buffer.concat(chunks).equals(content));
+  assert.ok(roomy > 0);
+  server.close();
+});
+
+test("RoomyReads stops when its listener asks to, until the socket is resumed", async () => {
+  const content = randomBytes(1_000_000);
+  const server = await serve(content);
+  const reads = new RoomyReads();
+  const { port } = server.address() as AddressInfo;
+  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
+  socket.pause();
+  await once(socket, "connect");
+  let bytes = 0;
+  let goesOn = false;
+  reads.listener = (chunk) => {
+    bytes += chunk.length;
+    return goesOn;
+  };
+  socket.resume();
+  await until("the first read", () => bytes > 0);
+  const first = bytes;
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  assert.equal(bytes, first);
+  goesOn = true;
+  socket.resume();
+  await until("everything", () => bytes === content.length);
+  server.close();
+});

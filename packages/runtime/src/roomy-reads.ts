@@ -1,0 +1,60 @@
+/**
+ * Reads of a socket into buffers with room in front, so that what was read can be framed and sent on without
+ * being copied. Large reads give their buffer away and the next one gets a new one; small reads are copied out,
+ * and the buffer is used again.
+ */
+import type { OnReadOpts } from "node:net";
+
+/** Room in front of every chunk: a mux header of 8 bytes and a WebSocket header of at most 14. Bytes. */
+const ROOM_BYTES = 24;
+
+/** First buffer of a socket: enough for small answers, cheap to make. Bytes. */
+const FIRST_READ_BYTES = 4 * 1024;
+
+/** Largest read, once a read has filled the first buffer: what one DATA frame holds. Bytes. */
+const READ_BYTES = 64 * 1024;
+
+/** Reads from this size on give their buffer away. Bytes. */
+const GIVE_AWAY_BYTES = 8 * 1024;
+
+/** Takes a chunk that has `roomBytes` free bytes in front of it; `false` stops the reading until `resume`. */
+export type RoomyListener = (chunk: Uint8Array, roomBytes: number) => boolean;
+
+export class RoomyReads {
+  #buffer: Buffer | undefined;
+  #readBytes = FIRST_READ_BYTES;
+  #listener: RoomyListener | undefined;
+
+  /** For the `onread` of `net.connect`: has to be given when the socket is made. */
+  readonly options: OnReadOpts = {
+    buffer: () => this.#next(),
+    callback: (bytes) => this.#onRead(bytes),
+  };
+
+  /** Hears what is read from now on; the socket must be paused until then. */
+  set listener(listener: RoomyListener) {
+    this.#listener = listener;
+  }
+
+  #next(): Uint8Array {
+    this.#buffer ??= Buffer.allocUnsafeSlow(ROOM_BYTES + this.#readBytes);
+    return this.#buffer.subarray(ROOM_BYTES);
+  }
+
+  #onRead(bytes: number): boolean {
+    const buffer = this.#buffer;
+    if (buffer === undefined || this.#listener === undefined) return false;
+    if (bytes >= GIVE_AWAY_BYTES) {
+      this.#buffer = undefined;
+      return this.#listener(buffer.subarray(ROOM_BYTES, ROOM_BYTES + bytes), ROOM_BYTES);
+    }
+    const copy = Buffer.from(buffer.subarray(ROOM_BYTES, ROOM_BYTES + bytes));
+    if (bytes === FIRST_READ_BYTES && this.#readBytes === FIRST_READ_BYTES) this.#grow();
+    return this.#listener(copy, 0);
+  }
+
+  #grow(): void {
+    this.#readBytes = READ_BYTES;
+    this.#buffer = undefined;
+  }
+}
