@@ -5,7 +5,7 @@
  * come, and `takeMessage` while there is output and the carrier has room; the mux calls the handler.
  * Source: docs/protocol.md.
  */
-import { CLOSE_CODES, type CloseCode } from "./transport.ts";
+import { CLOSE_CODES, type CloseCode, type OutgoingMessage } from "./transport.ts";
 import { ProxyError } from "./errors.ts";
 import {
   FRAME,
@@ -33,7 +33,7 @@ import { MemoryBudget } from "./memory-budget.ts";
 import type { Drain, Hello, Open, Status, Welcome } from "./message.ts";
 import { parseMessage, parseOpen } from "./message-check.ts";
 import { MuxStream, type StreamOwner } from "./mux-stream.ts";
-import { Outbox, type OutgoingMessage } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import type { Stream, StreamHandler } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
