@@ -4,7 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { FRAME, HEADER_BYTES, LAST_DATA, writeHeader } from "@porchlight/protocol/frame";
 import type { Hello, OpenTcp, Welcome } from "@porchlight/protocol/message";
-import { Mux, type MuxHandler } from "@porchlight/protocol/mux";
+import { Mux } from "@porchlight/protocol/mux";
+import type { MuxHandler } from "@porchlight/protocol/mux-handler";
 import type { StreamHandler } from "@porchlight/protocol/stream";
 import { FUZZ_RUNS } from "./runs.ts";
 

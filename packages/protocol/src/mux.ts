@@ -32,6 +32,7 @@ import { Liveness } from "./liveness.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { Drain, Hello, Open, Status, Welcome } from "./message.ts";
 import { parseMessage, parseOpen } from "./message-check.ts";
+import type { MuxHandler } from "./mux-handler.ts";
 import { MuxStream, type StreamOwner } from "./mux-stream.ts";
 import { Outbox } from "./outbox.ts";
 import { ReceiveWindow } from "./receive-window.ts";
@@ -41,23 +42,6 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** Credits smaller than this, sent in masses, count as flooding. Bytes. */
 const SMALL_CREDIT_BYTES = 1024;
-
-/** What the mux tells the session that drives it. */
-export interface MuxHandler {
-  onHello(hello: Hello): void;
-  onWelcome(welcome: Welcome): void;
-  onOpen(stream: Stream, open: Open): StreamHandler;
-  onDrain(reason: string): void;
-  onStatus(status: Status): void;
-  /** The last open stream has ended. */
-  onIdle(): void;
-  /** The link must be closed with this code: the peer broke the protocol, is silent or floods. */
-  onBroken(code: CloseCode, reason: string): void;
-  /** A handler threw: a fault of this program, which cost one stream. */
-  onFault(error: unknown): void;
-  /** There is output: `takeMessage` soon. */
-  onOutput(): void;
-}
 
 export interface MuxOptions {
   readonly role: "orchestrator" | "agent";
