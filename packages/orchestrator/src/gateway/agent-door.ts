@@ -2,19 +2,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { ProxyError } from "@porchlight/protocol/errors";
-import { MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES } from "@porchlight/protocol/limits";
-import { MUX_SUBPROTOCOL } from "@porchlight/protocol/message";
+import { MAX_CONTROL_BYTES } from "@porchlight/protocol/limits";
 import { TokenBucket } from "@porchlight/protocol/token-bucket";
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
 import { systemClock, type Clock } from "@porchlight/runtime/clock";
 import { createMuxSession } from "@porchlight/runtime/mux-session";
 import type { CidrList } from "@porchlight/runtime/target-policy";
 import { webSocketTransport } from "@porchlight/runtime/websocket-transport";
-import { WebSocketServer, type WebSocket } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import type { Principal } from "../accounts/principal.ts";
 import type { Link } from "../agents/link.ts";
 import type { Registry } from "../agents/registry.ts";
-import { limitControlFrames } from "./control-frame-limit.ts";
 import { createGatewayCounters, type GatewayCounters } from "./counters.ts";
 import type { GatewayContext, GatewayLogger, Visitor } from "./gateway-context.ts";
 import { readHandshake, type HandshakeRules } from "./handshake.ts";
@@ -23,10 +21,11 @@ import { JsonLink } from "./json-link.ts";
 import { MuxLink } from "./mux-link.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { textSocket } from "./text-socket.ts";
+import { watchWebSocket, webSocketServer } from "./web-socket-limits.ts";
 
 /** Upgrades at once and per second, 500 in any second: thousands of agents that come back together do not stall the node (faults F4). */
 export const HANDSHAKE_BURST = 100;
-export const HANDSHAKES_PER_SECOND = 400;
+const HANDSHAKES_PER_SECOND = 400;
 
 /** Log lines on refused upgrades: strangers do not fill the log. */
 const REFUSAL_LINE_BURST = 20;
@@ -80,8 +79,7 @@ class WebSocketDoor implements AgentDoor {
   readonly #links = new Map<Link, string>();
   readonly #handshakes: TokenBucket;
   readonly #refusalLines: TokenBucket;
-  readonly #mux: WebSocketServer;
-  readonly #json: WebSocketServer;
+  readonly #server: WebSocketServer;
   readonly #stopHearing: () => void;
   readonly #empty = Promise.withResolvers<void>();
   #draining = false;
@@ -104,8 +102,7 @@ class WebSocketDoor implements AgentDoor {
     this.#rules = { authenticator, trustProxy };
     this.#handshakes = new TokenBucket(HANDSHAKE_BURST, HANDSHAKES_PER_SECOND, clock.nowMs);
     this.#refusalLines = new TokenBucket(REFUSAL_LINE_BURST, REFUSAL_LINES_PER_SECOND, clock.nowMs);
-    this.#mux = webSocketServer(MAX_MESSAGE_BYTES);
-    this.#json = webSocketServer(Math.ceil(maxBodyBytes / 3) * 4 + MAX_CONTROL_BYTES);
+    this.#server = webSocketServer(Math.ceil(maxBodyBytes / 3) * 4 + MAX_CONTROL_BYTES);
     this.#stopHearing = authenticator.onRevoked((keyId) => this.revoke(keyId));
   }
 
@@ -116,8 +113,7 @@ class WebSocketDoor implements AgentDoor {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     try {
       const { profile, visitor } = this.#judge(request);
-      const server = profile === "mux" ? this.#mux : this.#json;
-      server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         if (profile === "mux") this.#openMux(webSocket, visitor);
         else this.#openJson(webSocket, visitor);
       });
@@ -184,19 +180,15 @@ class WebSocketDoor implements AgentDoor {
           ...(helloTimeoutMs === undefined ? {} : { helloTimeoutMs }),
         }),
     });
-    this.#opened(webSocket, visitor, link);
+    this.#links.set(link, visitor.principal.keyId);
   }
 
   #openJson(webSocket: WebSocket, visitor: Visitor): void {
     const socket = textSocket(webSocket);
     const link = new JsonLink({ context: this.#context, visitor, socket, onGone: this.#gone });
-    this.#opened(webSocket, visitor, link);
-  }
-
-  #opened(webSocket: WebSocket, visitor: Visitor, link: Link): void {
     this.#links.set(link, visitor.principal.keyId);
-    limitControlFrames(webSocket, this.#context.clock, () =>
-      link.close(CLOSE_CODES.flooding, "Too many WebSocket pings"),
+    watchWebSocket(webSocket, this.#context.clock, (closeCode, reason) =>
+      link.close(closeCode, reason, "agent_protocol_error"),
     );
   }
 
@@ -208,24 +200,4 @@ class WebSocketDoor implements AgentDoor {
   #resolveWhenEmpty(): void {
     if (this.#closing && this.#links.size === 0) this.#empty.resolve();
   }
-}
-
-/** Small TCP segments in which one message may come at least. Bytes. */
-const MIN_SEGMENT_BYTES = 256;
-
-/** Fragments a client's library may cut one message into at least. Bytes. */
-const MIN_FRAGMENT_BYTES = 2_048;
-
-/** What one message may cost in memory is bounded, in however many pieces it comes (faults G4, G5, CVE-2026-48779). */
-function webSocketServer(maxPayload: number): WebSocketServer {
-  return new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    // Never negotiated (faults G16, CVE-2026-2229).
-    perMessageDeflate: false,
-    maxPayload,
-    maxFragments: 16 + Math.ceil(maxPayload / MIN_FRAGMENT_BYTES),
-    maxBufferedChunks: 16 + Math.ceil(maxPayload / MIN_SEGMENT_BYTES),
-    handleProtocols: () => MUX_SUBPROTOCOL,
-  });
 }
