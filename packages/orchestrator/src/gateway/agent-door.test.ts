@@ -215,3 +215,16 @@ test("close: says 1001 to every agent and resolves when all are gone", async () 
   assert.equal(door.links, 0);
   assert.deepEqual(registry.records, []);
 });
+
+test("faults G1: no hello in 5 s ends a mux link with 4401", async () => {
+  const { door, clock, upgrade, finish } = setup();
+  const peer = upgrade(MUX);
+  await peer.heard();
+  clock.advance(4_999);
+  const farewell = peer.heard();
+  clock.advance(1);
+  await farewell;
+  assert.equal(peer.closeCode, 4401);
+  assert.equal(door.links, 1);
+  await finish();
+});
