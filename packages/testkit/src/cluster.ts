@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly agent?: Environment;
   /** TLS on the orchestrator's listener. */
   readonly tls?: boolean;
+  /** File descriptors the orchestrator may have (faults F18); default: as many as this process. */
+  readonly descriptors?: number;
   /** Agents reach the orchestrator through a relay that can play a bad line. */
   readonly relay?: boolean;
 }
@@ -55,6 +57,7 @@ const AGENT_ENV: Environment = {
 const PACKAGES = join(import.meta.dirname, "../..");
 const ORCHESTRATOR_MAIN = join(PACKAGES, "orchestrator/src/main.ts");
 const AGENT_MAIN = join(PACKAGES, "agent/src/main.ts");
+const PROCESS_FAULTS = join(PACKAGES, "testkit/src/process-faults.ts");
 const AGENT_GROUP = join(PACKAGES, "testkit/src/agent-group.ts");
 
 export class Cluster implements AsyncDisposable {
@@ -154,7 +157,7 @@ export class Cluster implements AsyncDisposable {
     const name = `agent-${this.agents.length + 1}`;
     const agent = new Program({
       name,
-      args: [main],
+      args: ["--import", PROCESS_FAULTS, main],
       env: {
         ...AGENT_ENV,
         ORCH_WS: this.agentUrl,
@@ -223,7 +226,12 @@ function startOrchestrator(how: {
   const { folder, certificate, port, options } = how;
   return new Program({
     name: "orchestrator",
-    args: [ORCHESTRATOR_MAIN, "orchestrator"],
+    ...limited(options.descriptors, [
+      "--import",
+      PROCESS_FAULTS,
+      ORCHESTRATOR_MAIN,
+      "orchestrator",
+    ]),
     env: {
       ...ORCHESTRATOR_ENV,
       ORCH_LISTEN: `127.0.0.1:${port}`,
@@ -243,4 +251,14 @@ async function boundPort(orchestrator: Program): Promise<number> {
   await orchestrator.ready(listening, 15_000);
   const line = orchestrator.logs.find(({ text }) => listening.test(text));
   return Number(listening.exec(line?.text ?? "")?.[1]);
+}
+
+/** How to run Node with these arguments and no more than so many descriptors. */
+function limited(
+  descriptors: number | undefined,
+  args: readonly string[],
+): { command: string; args: readonly string[] } {
+  if (descriptors === undefined) return { command: process.execPath, args };
+  const script = `ulimit -n ${descriptors} && exec "$0" "$@"`;
+  return { command: "/bin/sh", args: ["-c", script, process.execPath, ...args] };
 }
