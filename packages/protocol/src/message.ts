@@ -28,8 +28,9 @@ const ShortText = Type.String({ maxLength: MAX_REASON_CHARS });
 const HeaderList = Type.Array(Type.String(), { maxItems: MAX_HEADERS * 2 });
 
 /** An agent's labels. */
-export const Labels = Type.Record(Type.String({ minLength: 1, maxLength: MAX_NAME_CHARS }), Name, {
+export const Labels = Type.Record(Type.String({ pattern: `^.{1,${MAX_NAME_CHARS}}$` }), Name, {
   maxProperties: MAX_LABELS,
+  additionalProperties: false,
 });
 export type Labels = Static<typeof Labels>;
 

@@ -156,8 +156,10 @@ export class Mux implements StreamOwner, FrameSink {
     try {
       this.#reader.push(piece, isLast);
     } catch (error) {
-      if (!(error instanceof ProtocolViolation)) throw error;
-      this.#break(CLOSE_CODES.protocolError, error.message);
+      const violation = error instanceof ProtocolViolation;
+      if (!violation) this.#handler.onFault(error);
+      const reason = violation ? error.message : "Something went wrong here";
+      this.#break(violation ? CLOSE_CODES.protocolError : CLOSE_CODES.goingAway, reason);
     }
   }
 

@@ -163,6 +163,7 @@ class WebSocketTransport implements Transport, WebSocketSink {
   };
 
   #refuse(code: number, reason: string): void {
+    this.#goodbye ??= { code, reason };
     this.#deaf = true;
     this.close(code, reason);
     this.#socket.end();
