@@ -8,6 +8,7 @@ import { CLOSE_CODES } from "@porchlight/protocol/transport";
 import type { Clock } from "@porchlight/runtime/clock";
 import { createMuxSession } from "@porchlight/runtime/mux-session";
 import type { Session } from "@porchlight/runtime/session";
+import { socketOf } from "@porchlight/runtime/open-websocket";
 import { webSocketTransport } from "@porchlight/runtime/websocket-transport";
 import type { WebSocket } from "ws";
 import { type DialOptions, dial } from "./dial.ts";
@@ -111,12 +112,14 @@ export class AgentLink {
   check(): void {
     const webSocket = this.#webSocket;
     if (webSocket === undefined || webSocket.readyState !== webSocket.OPEN) return;
-    const callOff = this.#options.clock.schedule(CHECK_TIMEOUT_MS, () => {
+    const socket = socketOf(webSocket);
+    const bytesBefore = socket?.bytesRead;
+    // The answer is read by the transport; that it came shows in the socket's count.
+    webSocket.ping();
+    this.#options.clock.schedule(CHECK_TIMEOUT_MS, () => {
+      if (socket?.bytesRead !== bytesBefore) return;
       this.giveUp("the orchestrator did not answer after a pause of this computer");
     });
-    webSocket.once("pong", callOff);
-    webSocket.once("close", callOff);
-    webSocket.ping();
   }
 
   /** Tells why no work is taken, or that work is taken again. */

@@ -6,8 +6,9 @@ import { lookup } from "node:dns/promises";
 import { type Socket, connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { ProxyError } from "@porchlight/protocol/errors";
+import { RoomyReads } from "@porchlight/runtime/roomy-reads";
 import { type TargetPolicy, judgeAddress } from "@porchlight/runtime/target-policy";
-import { raceConnect } from "./race-connect.ts";
+import { type Dialled, raceConnect } from "./race-connect.ts";
 import { type TargetPhase, translateTargetError } from "./target-error.ts";
 
 /** Longest time for name, connection and TLS together. Milliseconds. */
@@ -29,8 +30,8 @@ export interface ConnectorOptions {
   readonly policy: TargetPolicy;
   /** Below the default of 10 s. Milliseconds. */
   readonly timeoutMs?: number;
-  /** Keep the write side open when the target ends its side: tunnels. */
-  readonly allowHalfOpen?: boolean;
+  /** For a tunnel: either side may end alone, and what is read has room for the headers of the link. */
+  readonly forTunnel?: boolean;
   /** All addresses of a name; default: the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
@@ -48,6 +49,8 @@ export interface Connected {
   readonly socket: Socket;
   /** The TCP connection below it, which counts the bytes on the line. */
   readonly carrier: Socket;
+  /** For a tunnel: how the socket is read; it is paused. */
+  readonly reads?: RoomyReads | undefined;
   readonly address: string;
   readonly timings: ConnectTimings;
 }
@@ -97,8 +100,9 @@ async function connectTarget(
     signal.throwIfAborted();
     const resolvedAtMs = performance.now();
     phase = "connect";
-    const dial = (address: string): Socket => dialAddress(address, target.port, options);
-    const { socket: carrier, address } = await raceConnect({ addresses, dial, signal });
+    const dial = (address: string): Dialled => dialAddress(address, target.port, options);
+    const winner = await raceConnect({ addresses, dial, signal });
+    const { socket: carrier, reads, address } = winner;
     const connectedAtMs = performance.now();
     phase = "tls";
     const socket = target.secure ? await secure(carrier, target.host, signal) : carrier;
@@ -107,7 +111,7 @@ async function connectTarget(
       connectMs: connectedAtMs - resolvedAtMs,
       tlsMs: target.secure ? performance.now() - connectedAtMs : 0,
     };
-    return { socket, carrier, address, timings };
+    return { socket, carrier, reads, address, timings };
   } catch (error) {
     throw translateTargetError(
       error,
@@ -148,15 +152,20 @@ async function resolveBySystem(host: string): Promise<readonly string[]> {
   return found.map(({ address }) => address);
 }
 
-function dialAddress(address: string, port: number, options: ConnectorOptions): Socket {
-  return connect({
+function dialAddress(address: string, port: number, options: ConnectorOptions): Dialled {
+  const common = {
     host: address,
     port,
-    allowHalfOpen: options.allowHalfOpen ?? false,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
-  });
+  };
+  if (options.forTunnel !== true) return { socket: connect(common) };
+  const reads = new RoomyReads();
+  const socket = connect({ ...common, allowHalfOpen: true, onread: reads.options });
+  // Nothing is read before somebody hears it.
+  socket.pause();
+  return { socket, reads };
 }
 
 function secure(carrier: Socket, host: string, signal: AbortSignal): Promise<Socket> {

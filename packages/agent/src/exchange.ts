@@ -10,8 +10,9 @@ import type { ConnectTimings } from "./connector.ts";
 import { type LineBytes, NO_BYTES, bytesOnLine } from "./line-bytes.ts";
 import type { SentRequest } from "./redirect.ts";
 import type { RequestBody } from "./request-body.ts";
+import type { ResponseHead } from "./response-head.ts";
 import type { TargetConnection } from "./target-connection.ts";
-import { isConnectionEnd, translateTargetError } from "./target-error.ts";
+import { type TargetPhase, isConnectionEnd, translateTargetError } from "./target-error.ts";
 
 /** 1xx responses skipped before the target counts as hostile (faults F14). */
 const MAX_INFORMATIONAL = 32;
@@ -21,12 +22,6 @@ const MAX_TRAILER_BYTES = 16 * 1024;
 
 /** Methods that may be sent twice. Source: RFC 9110 §9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
-
-/** A final response head as it came: names and values in order, case and repetition kept. */
-export interface ResponseHead {
-  readonly status: number;
-  readonly headers: readonly string[];
-}
 
 /** Hears the response. After `onComplete` or `onFailure` nothing more comes. */
 export interface ExchangeListener {
@@ -169,15 +164,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#end();
     this.#options.pool.dispose(this.#connection);
-    const phase = this.#headSeen ? "body" : "exchange";
     const { host } = this.#options.request.url;
-    const translated = translateTargetError(error, phase, host);
+    const translated = translateTargetError(error, this.#phase, host);
     // Faults F18: what is kept idle may be what is missing.
     if (translated.code === "overloaded") this.#options.pool.closeIdle();
     this.#options.listener.onFailure(translated);
   }
 
   // ── inside ──
+
+  get #phase(): TargetPhase {
+    if (this.#headSeen) return "body";
+    return this.#responseBegun ? "head" : "exchange";
+  }
 
   /** A kept-alive connection may end just as a request is sent on it. Source: RFC 9112 §9.3.1. */
   #mayRepeat(error: Error): boolean {

@@ -7,7 +7,7 @@ import type { AgentTimings, OpenHttp } from "@porchlight/protocol/message";
 import type { Stream } from "@porchlight/protocol/stream";
 import { type TargetPolicy, judgeUrl } from "@porchlight/runtime/target-policy";
 import type { ConnectionPool } from "./connection-pool.ts";
-import { Exchange, type ExchangeListener, type ResponseHead } from "./exchange.ts";
+import { Exchange, type ExchangeListener } from "./exchange.ts";
 import { type LineBytes, NO_BYTES, addBytes } from "./line-bytes.ts";
 import {
   type RedirectedRequest,
@@ -17,7 +17,7 @@ import {
 } from "./redirect.ts";
 import { checkRequest } from "./request-check.ts";
 import { RequestBody } from "./request-body.ts";
-import { announcedBytes, headerValue } from "./response-head.ts";
+import { type ResponseHead, announcedBytes, headerValue } from "./response-head.ts";
 import type { OnWorkEnded, Work, WorkResult } from "./work.ts";
 
 /** Body of a redirect read to keep its connection; a longer one costs the connection. Bytes. */
@@ -196,8 +196,7 @@ export class Fetch implements Work, ExchangeListener {
 
   #relayHead(head: ResponseHead): void {
     const { maxResponseBytes } = this.#open;
-    const isBodiless = this.#request?.method === "HEAD" || head.status === 304;
-    const announced = isBodiless ? 0 : announcedBytes(head.headers);
+    const announced = announcedBytes(this.#request?.method, head);
     if (maxResponseBytes !== undefined && announced > maxResponseBytes) {
       throw tooLarge(maxResponseBytes);
     }

@@ -4,6 +4,7 @@
  * costs a quarter of a second and not a timeout. Source: RFC 8305 §4, §5.
  */
 import { type Socket, isIPv6 } from "node:net";
+import type { RoomyReads } from "@porchlight/runtime/roomy-reads";
 
 /** Time an attempt has for itself. Milliseconds. Source: RFC 8305 §8. */
 const ATTEMPT_DELAY_MS = 250;
@@ -15,14 +16,20 @@ export interface RaceOptions {
   /** At least one, in the resolver's order. */
   readonly addresses: readonly string[];
   /** Starts one attempt. */
-  readonly dial: (address: string) => Socket;
+  readonly dial: (address: string) => Dialled;
   /** Ends all attempts; the promise rejects with its reason. */
   readonly signal: AbortSignal;
   readonly attemptDelayMs?: number;
 }
 
-export interface RaceWinner {
+/** A connection being made. */
+export interface Dialled {
   readonly socket: Socket;
+  /** How it is read, if it was made with them. */
+  readonly reads?: RoomyReads;
+}
+
+export interface RaceWinner extends Dialled {
   readonly address: string;
 }
 
@@ -71,24 +78,21 @@ class Race {
     clearTimeout(this.#timer);
     const address = this.#waiting.shift();
     if (address === undefined) return;
-    const socket = this.#options.dial(address);
+    const dialled = this.#options.dial(address);
+    const { socket } = dialled;
     this.#running.add(socket);
     const onError = (error: Error): void => this.#onError(socket, error);
     socket.on("error", onError);
     socket.once("connect", () => {
       socket.off("error", onError);
-      this.#onConnect(socket, address);
+      this.#running.delete(socket);
+      this.#end();
+      this.#outcome.won({ ...dialled, address });
     });
     if (this.#waiting.length > 0) {
       this.#timer = setTimeout(this.#tryNext, this.#options.attemptDelayMs ?? ATTEMPT_DELAY_MS);
     }
   };
-
-  #onConnect(socket: Socket, address: string): void {
-    this.#running.delete(socket);
-    this.#end();
-    this.#outcome.won({ socket, address });
-  }
 
   #onError(socket: Socket, error: Error): void {
     if (!this.#running.delete(socket)) return;

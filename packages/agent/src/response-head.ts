@@ -1,3 +1,9 @@
+/** A final response head as it came: names and values in order, case and repetition kept. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: readonly string[];
+}
+
 /** The first value of a header by its lower-case name, in a list of names and values. */
 export function headerValue(headers: readonly string[], lowerCaseName: string): string | undefined {
   for (let i = 0; i + 1 < headers.length; i += 2) {
@@ -6,8 +12,9 @@ export function headerValue(headers: readonly string[], lowerCaseName: string): 
   return undefined;
 }
 
-/** The body length a response announces; 0 when it announces none. */
-export function announcedBytes(headers: readonly string[]): number {
-  const value = headerValue(headers, "content-length");
+/** The body length a response to `method` announces; 0 when there is none, or none is announced. */
+export function announcedBytes(method: string | undefined, head: ResponseHead): number {
+  if (method === "HEAD" || head.status === 204 || head.status === 304) return 0;
+  const value = headerValue(head.headers, "content-length");
   return value !== undefined && /^\d+$/.test(value) ? Number(value) : 0;
 }

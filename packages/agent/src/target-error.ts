@@ -5,7 +5,7 @@
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 
 /** What was going on: it decides what an unknown failure counts as. */
-export type TargetPhase = "resolve" | "connect" | "tls" | "exchange" | "body";
+export type TargetPhase = "resolve" | "connect" | "tls" | "exchange" | "head" | "body";
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ECONNREFUSED: "connection_refused",
@@ -29,7 +29,6 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_INVALID_ARG: "invalid_request",
   UND_ERR_NOT_SUPPORTED: "invalid_header",
   UND_ERR_HEADERS_OVERFLOW: "target_protocol_error",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "response_truncated",
 };
 
 /** What a failure without a code of its own counts as, by phase. */
@@ -38,6 +37,20 @@ const DEFAULTS: Readonly<Record<TargetPhase, ErrorCode>> = {
   connect: "host_unreachable",
   tls: "tls_failed",
   exchange: "target_protocol_error",
+  head: "target_protocol_error",
+  body: "response_truncated",
+};
+
+/** A response that ends where none may: with the connection, or against its own length. */
+const CUT_CODES: ReadonlySet<string> = new Set([
+  "UND_ERR_SOCKET",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+  "HPE_INVALID_EOF_STATE",
+]);
+
+/** What that counts as: half a head (or a 101 nobody asked for), or half a body. */
+const CUT_IN_PHASE: Readonly<Partial<Record<TargetPhase, ErrorCode>>> = {
+  head: "target_protocol_error",
   body: "response_truncated",
 };
 
@@ -69,9 +82,8 @@ export function translateTargetError(
 }
 
 function translateCode(foreign: string, phase: TargetPhase): ErrorCode {
-  // "other side closed": before the head there is no answer, after it the body is not whole.
-  if (foreign === "UND_ERR_SOCKET")
-    return phase === "body" ? "response_truncated" : "connection_reset";
+  if (CUT_CODES.has(foreign)) return CUT_IN_PHASE[phase] ?? "connection_reset";
+  if (foreign.startsWith("HPE_")) return "target_protocol_error";
   if (phase === "resolve" && CODES[foreign] !== "overloaded") return "dns_failed";
   return CODES[foreign] ?? DEFAULTS[phase];
 }

@@ -77,8 +77,8 @@ export class ThrottledStream implements Stream, StreamHandler {
     this.#stream.head(head);
   }
 
-  write(chunk: Uint8Array): boolean {
-    if (!this.#stream.write(chunk)) this.#waitsForStream = true;
+  write(chunk: Uint8Array, roomBytes?: number): boolean {
+    if (!this.#stream.write(chunk, roomBytes)) this.#waitsForStream = true;
     this.#throttle.spend(chunk.length);
     if (this.#throttle.isPaused) this.#pauseWriter();
     return !this.#waitsForStream && !this.#waitsForThrottle;

@@ -43,7 +43,7 @@ export class Tunnel implements Work {
     }
     this.#attempt = startConnect(targetOf(host, port), {
       policy,
-      allowHalfOpen: true,
+      forTunnel: true,
       ...(connectTimeoutMs === undefined ? {} : { timeoutMs: connectTimeoutMs }),
     });
     this.#attempt.connected.then(
@@ -104,6 +104,7 @@ export class Tunnel implements Work {
     this.#stream.head({ kind: "tcp", address: connected.address, dnsMs, connectMs });
     const splice = new Splice({
       socket: connected.socket,
+      ...(connected.reads === undefined ? {} : { reads: connected.reads }),
       stream: this.#stream,
       onEnd: (result) => this.#onSpliceEnd(result),
     });

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { VirtualClock } from "@porchlight/testkit/virtual-clock";
+import { LimitWatch } from "./limit-watch.ts";
+import type { Pause } from "./limits.ts";
+
+/** A cap of 1 GB on the last evening of a month. */
+function setUp(usedBefore = 0) {
+  const clock = new VirtualClock();
+  const startMs = new Date(2031, 4, 31, 23, 0).getTime();
+  const state = { runningBytes: 0 };
+  const changes: (Pause | undefined)[] = [];
+  const watch = new LimitWatch({
+    limits: { hours: undefined, monthlyCapGb: 1 },
+    clock,
+    now: () => new Date(startMs + clock.nowMs),
+    usedInMonth: () => Promise.resolve(usedBefore),
+    runningBytes: () => state.runningBytes,
+    onChange: (pause) => changes.push(pause),
+  });
+  return { clock, watch, changes, state };
+}
+
+test("LimitWatch: bytes of running work count, so that one long tunnel does not slip through", async () => {
+  const { clock, watch, changes, state } = setUp(400_000_000);
+  await watch.start();
+  watch.used({ sentBytes: 100_000_000, receivedBytes: 100_000_000 });
+  clock.advance(1_000);
+  assert.deepEqual(changes, []);
+  state.runningBytes = 400_000_000;
+  clock.advance(5_000);
+  assert.deepEqual(changes, [{ reason: "The month's 1 GB are used up", endsRunning: true }]);
+});
+
+test("LimitWatch: a new month begins at nothing", async () => {
+  const { clock, watch, changes } = setUp(2e9);
+  await watch.start();
+  assert.equal(changes.length, 1);
+  clock.advance(3_600_000);
+  assert.deepEqual(changes.at(-1), undefined);
+  assert.equal(watch.pause, undefined);
+});
+
+test("LimitWatch: stopped, it leaves no timer", async () => {
+  const { clock, watch } = setUp();
+  await watch.start();
+  assert.notEqual(clock.nextMs, undefined);
+  watch.stop();
+  assert.equal(clock.nextMs, undefined);
+});
