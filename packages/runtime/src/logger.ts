@@ -5,7 +5,7 @@
 import { createRequire } from "node:module";
 import type * as PinoPretty from "pino-pretty";
 import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
-import { createLogDestination } from "./logger-destination.ts";
+import { openLogDestination } from "./logger-destination.ts";
 import { createSecrets } from "./logger-redaction.ts";
 
 /** Levels that may be asked for, from the most to the least talkative. */
@@ -46,7 +46,7 @@ export function createLogger(options: LoggerOptions): Logger {
         },
       },
     },
-    destination ?? createLogDestination(process.stdout.fd),
+    destination ?? openLogDestination(process.stdout.fd),
   );
 }
 

@@ -11,8 +11,10 @@ import {
   parseAddress,
 } from "./target-policy-address.ts";
 
+const ODD_CHARACTERS = "[ ] : @ / \\ ? # % . - _ 0 1 a f x n K － １ 。".split(" ");
+
 test("canonicalHost agrees with the URL parser on every host both accept", () => {
-  const odd = fc.string({ unit: fc.constantFrom(..."[]:@/\\?#%.-_ 01afx0Kxn－１。") });
+  const odd = fc.string({ unit: fc.constantFrom(...ODD_CHARACTERS) });
   const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV4Extended(), fc.ipV6(), fc.string(), odd);
   fc.assert(
     fc.property(host, (text) => {
