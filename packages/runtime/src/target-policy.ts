@@ -6,7 +6,7 @@ import { ProxyError } from "@porchlight/protocol/errors";
 import { canonicalHost, isLiteral, parseAddress, type CidrList } from "./target-policy-address.ts";
 import { reasonAgainst } from "./special-purpose-addresses.ts";
 
-export { canonicalHost, isLoopback, type CidrList } from "./target-policy-address.ts";
+export { isLoopback, type CidrList } from "./target-policy-address.ts";
 export { formatPorts, parseCidrs, parseDomains, parsePorts } from "./target-policy-settings.ts";
 
 /** Ports from `first` to `last`, both included. */
