@@ -59,11 +59,9 @@ export class ExitSearch implements Waiter {
     this.#soughtAtMs = now();
     const grant = line.acquire(this.#wish);
     if (grant !== undefined) return this.granted(grant);
-    const { priority, owner } = this.#options;
-    // When the deadline is sooner, it alone ends the wait.
-    const waitMs = queueWaitMs < owner.remainingMs() ? queueWaitMs : undefined;
+    const { priority } = this.#options;
     try {
-      this.#place = line.wait(this.#wish, { priority, waitMs, waiter: this });
+      this.#place = line.wait(this.#wish, { priority, waitMs: queueWaitMs, waiter: this });
     } catch (thrown) {
       this.refused(ProxyError.from(thrown));
     }

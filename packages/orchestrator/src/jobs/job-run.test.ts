@@ -262,14 +262,32 @@ describe("JobRun: the deadline", () => {
     assert.equal(attempts.length, 2);
   });
 
-  it("leaves no timer behind", async () => {
-    const [a] = world.connect(1);
-    const job = world.run();
+  it("leaves no timer behind, however it ends", async () => {
+    const set = mock.method(globalThis, "setTimeout");
+    const cleared = mock.method(globalThis, "clearTimeout");
+    const [a] = world.connect(1, 1);
+    const jobs = [world.run(), world.run(), world.run(), world.run()];
     a!.jobs[0]!.answer();
-    const outcome = await completed(job);
-    mock.timers.tick(100_000);
-    assert.equal(await job.outcome, outcome);
-    assert.equal(world.logged.length, 1);
+    a!.jobs[1]!.fail("tls_failed");
+    jobs[3]!.cancel("enough");
+    a!.jobs[2]!.answer();
+    await Promise.all(jobs.map(({ outcome }) => outcome));
+    const left = new Set(set.mock.calls.map(({ result }) => result));
+    for (const {
+      arguments: [timer],
+    } of cleared.mock.calls)
+      left.delete(timer as NodeJS.Timeout);
+    assert.equal(left.size, 0);
+    mock.restoreAll();
+  });
+
+  it("stops a second attempt also when its timer is late", async () => {
+    const [a, b] = world.connect(2);
+    const job = world.run();
+    mock.timers.setTime(10_000);
+    a!.jobs[0]!.fail("dns_failed");
+    assert.equal((await failed(job)).error.code, "dns_failed");
+    assert.equal(b!.jobs.length, 0);
   });
 });
 

@@ -10,8 +10,6 @@ import { WaitingLine, type Grant, type Place } from "./waiting-line.ts";
 
 type Wish = ExitWish<AgentRecord>;
 
-const FOR_EVER = 0;
-
 const any: Wish = { filter: compileFilter({}), tried: [] };
 
 function labelled(labels: Labels): Wish {
@@ -47,7 +45,7 @@ describe("WaitingLine", () => {
   function wait(name: string, { priority = 5, wish = any, waitMs = 1_000 } = {}) {
     return line.wait(wish, {
       priority,
-      waitMs: waitMs === FOR_EVER ? undefined : waitMs,
+      waitMs,
       waiter: {
         granted: (grant) => {
           events.push(name);
@@ -187,12 +185,6 @@ describe("WaitingLine", () => {
     connectAgent(registry, "a");
     mock.timers.tick(2_000);
     assert.deepEqual(events, ["1"]);
-  });
-
-  it("without a wait of its own, a place lasts until it is left", () => {
-    wait("1", { waitMs: FOR_EVER });
-    mock.timers.tick(1_000_000);
-    assert.equal(line.length, 1);
   });
 
   it("close refuses everybody and takes no notice of agents any more", () => {

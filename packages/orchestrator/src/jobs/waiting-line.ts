@@ -39,8 +39,8 @@ export interface Waiter {
 export interface WaitTerms {
   /** 0..9; 9 is served first. */
   readonly priority: number;
-  /** Time until `no_agent_available`; `undefined` leaves the deadline to the waiter. */
-  readonly waitMs: number | undefined;
+  /** Time until `no_agent_available`. */
+  readonly waitMs: number;
   readonly waiter: Waiter;
 }
 
@@ -51,7 +51,7 @@ export interface Place extends FifoNode<Place> {
   readonly number: number;
   readonly group: WaitingGroup;
   readonly waiter: Waiter;
-  timer: NodeJS.Timeout | undefined;
+  readonly timer: NodeJS.Timeout;
   served: boolean;
 }
 
@@ -119,12 +119,11 @@ export class WaitingLine {
       number: ++this.#lastNumber,
       group: this.#group(wish),
       waiter,
-      timer: undefined,
+      timer: setTimeout(() => this.#expire(place), waitMs),
       served: false,
       previous: undefined,
       next: undefined,
     };
-    if (waitMs !== undefined) place.timer = setTimeout(() => this.#expire(place), waitMs);
     place.group.push(place);
     this.#length++;
     return place;

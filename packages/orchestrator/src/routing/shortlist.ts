@@ -38,6 +38,11 @@ export class Shortlists<R extends Candidate> {
     this.#pool = pool;
   }
 
+  /** Filters remembered. */
+  get size(): number {
+    return this.#states.size;
+  }
+
   /** The state of a filter, with its `list` no older than a second. */
   of(filter: ExitFilter, nowMs: number): FilterState<R> {
     const state = this.#states.get(filter.key) ?? this.#remember(filter);

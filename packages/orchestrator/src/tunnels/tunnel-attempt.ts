@@ -135,7 +135,10 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
     if (this.#state === "open") this.record.completed++;
     else if (code !== undefined && ERRORS[code].fault === "target") this.record.failed++;
     this.#state = "ended";
-    this.#slot.release();
+    // The end goes out with this tick's frames, behind control frames: work that is given the slot now would
+    // reach the agent before it, and be refused as too much.
+    if (code === undefined) setImmediate(() => this.#slot.release());
+    else this.#slot.release();
     this.#owner.ended(code);
   }
 }

@@ -65,7 +65,7 @@ describe("Tunnels", () => {
   let logged: Record<string, unknown>[];
 
   beforeEach(() => {
-    mock.timers.enable({ apis: ["setTimeout", "Date"] });
+    mock.timers.enable({ apis: ["setTimeout", "setImmediate", "Date"] });
     registry = new Registry();
     const selector = new Selector<AgentRecord>({
       pool: registry,
@@ -153,6 +153,9 @@ describe("Tunnels", () => {
         tunnel.listener.onEnd();
       }
       assert.equal(tunnel.ended, true);
+      // Only when the end has gone out: the agent would count both.
+      assert.equal(record("a").inFlight, 1);
+      mock.timers.tick(0);
       assert.equal(record("a").inFlight, 0);
       assert.equal(record("a").completed, 1);
       assert.equal(tunnels.inFlight, 0);
