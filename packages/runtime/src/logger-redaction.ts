@@ -34,9 +34,14 @@ export function createSecrets(): Secrets {
     },
     redact(line) {
       const known = pattern === undefined ? line : line.replace(pattern, REDACTED);
-      return known.replace(SHAPES, replaceShape);
+      return redactShapes(known);
     },
   };
+}
+
+/** The text without what has the shape of a credential, registered or not. */
+export function redactShapes(text: string): string {
+  return text.replace(SHAPES, replaceShape);
 }
 
 function formsOf(value: string): string[] {

@@ -9,6 +9,7 @@ const TABLE = {
     env: "AGENT_NAME",
     flag: "--name",
     description: "its name",
+    default: "this-machine",
     defaultNote: "host name",
     parse: String,
   },

@@ -54,5 +54,5 @@ export function formatHelp(table: SettingsTable, program: Program): string {
 
 function defaultOf(setting: Setting<unknown>): string {
   if (setting.required) return "required";
-  return setting.default ?? setting.defaultNote ?? "–";
+  return setting.defaultNote ?? setting.default ?? "–";
 }

@@ -95,6 +95,11 @@ test("readSettings: faults F27, a fault never shows the value of a secret, where
   }
 });
 
+test("readSettings: faults F27, a key inside a setting that is no secret is not shown either", () => {
+  const text = faults(["--listen", "wss://name:word-one@host/agent?key=word-two"]).join("\n");
+  assert.match(text, /got "wss:\/\/name:\[redacted\]@host\/agent\?key=\[redacted\]"$/);
+});
+
 test("readSettings never takes a flag for the value of the one before", () => {
   assert.deepEqual(faults(["--max", "--key", "mine"], {}), ["--max needs a value"]);
 });

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { ProxyError } from "@porchlight/protocol/errors";
+import { redactShapes } from "./logger-redaction.ts";
 import { formatHelp, type Program } from "./settings-help.ts";
 
 /** One setting: where its text comes from and how it is read. */
@@ -17,7 +18,7 @@ export interface Setting<T> {
   readonly description: string;
   /** Text used when neither is given; goes through `parse` like any other. */
   readonly default?: string;
-  /** What the docs say instead of a default that depends on the machine, such as `host name`. */
+  /** What help and docs say instead of a default that depends on the machine, such as `host name`. */
   readonly defaultNote?: string;
   readonly required?: boolean;
   /** Its value is never shown. */
@@ -113,8 +114,8 @@ function readFlags(table: SettingsTable, argv: readonly string[]): Flags {
   const asked = new Set<string>();
   const known = new Set(Object.values(table).map((setting) => setting.flag));
   for (const { name, index, value } of argumentsOf(argv)) {
-    const word = WORDS[name ?? ""];
-    if (word !== undefined) asked.add(word);
+    const bare = BARE_FLAGS[name ?? ""];
+    if (bare !== undefined) asked.add(bare);
     // The text is not repeated: it may be a key pasted at the wrong place.
     else if (name === undefined) faults.push(`Argument ${index + 1} belongs to no flag`);
     else if (!known.has(name)) faults.push(`Unknown flag ${name}`);
@@ -125,7 +126,7 @@ function readFlags(table: SettingsTable, argv: readonly string[]): Flags {
 }
 
 /** Flags that take no value. */
-const WORDS: Readonly<Record<string, "help" | "version">> = {
+const BARE_FLAGS: Readonly<Record<string, "help" | "version">> = {
   "--help": "help",
   "-h": "help",
   "--version": "version",
@@ -172,7 +173,7 @@ function readOne(
     return { value: setting.parse(text) };
   } catch (thrown) {
     if (!(thrown instanceof ProxyError)) throw thrown;
-    const got = setting.secret ? "" : `, got ${JSON.stringify(text)}`;
+    const got = setting.secret ? "" : `, got ${redactShapes(JSON.stringify(text))}`;
     return { fault: `${label}: ${thrown.message}${got}` };
   }
 }
