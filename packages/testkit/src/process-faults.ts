@@ -19,5 +19,3 @@ if (blockMs > 0) {
   const never = new Int32Array(new SharedArrayBuffer(4));
   process.on("SIGUSR2", () => void Atomics.wait(never, 0, 0, blockMs));
 }
-
-export {};
