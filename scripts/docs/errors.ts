@@ -1,5 +1,6 @@
 /** The table of docs/errors.md: every code with its status, whose fault it is, and what to do. */
 import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
+import { HTTP_STATUS } from "porchlight/api/problem";
 import { ERROR_ADVICE } from "./error-advice.ts";
 import { code, table } from "./page.ts";
 
@@ -9,7 +10,14 @@ const RETRY_WORDS = { never: "never", later: "later", "other-agent": "other agen
 export function errorsTable(): string {
   const rows = (Object.keys(ERRORS) as ErrorCode[]).map((name) => {
     const { wire, fault, retry, title } = ERRORS[name];
-    return [code(name), fault, RETRY_WORDS[retry], `${title}. ${ERROR_ADVICE[name]}`, String(wire)];
+    return [
+      code(name),
+      String(HTTP_STATUS[name]),
+      fault,
+      RETRY_WORDS[retry],
+      `${title}. ${ERROR_ADVICE[name]}`,
+      String(wire),
+    ];
   });
-  return table(["code", "fault", "retry", "meaning", "number"], rows);
+  return table(["code", "HTTP", "fault", "retry", "meaning", "number"], rows);
 }
