@@ -9,13 +9,13 @@ const RETRY_WORDS = { never: "never", later: "later", "other-agent": "other agen
 /** Each code in the order of the errors' table. */
 export function errorsTable(): string {
   const rows = (Object.keys(ERRORS) as ErrorCode[]).map((name) => {
-    const { wire, fault, retry, title } = ERRORS[name];
+    const { wire, fault, retry } = ERRORS[name];
     return [
       code(name),
       String(HTTP_STATUS[name]),
       fault,
       RETRY_WORDS[retry],
-      `${title}. ${ERROR_ADVICE[name]}`,
+      ERROR_ADVICE[name],
       String(wire),
     ];
   });
