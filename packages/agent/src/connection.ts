@@ -74,6 +74,11 @@ export class Connection implements LinkListener {
     return this.#links().reduce((sum, link) => sum + link.streams, 0);
   }
 
+  /** A link stands that takes work. */
+  get isLive(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** Links that have not ended. */
   get links(): number {
     return this.#links().length;
