@@ -99,6 +99,21 @@ describe("Dispatcher, a job that goes well", () => {
     await completed(job);
   });
 
+  for (const part of ["begin", "data"] as const) {
+    it(`a sink that throws in ${part} ends its own job only, at the agent too`, async () => {
+      const [a] = world.connect(1);
+      const broken: JobSink = { committed: false, begin() {}, data() {}, reset() {} };
+      broken[part] = () => {
+        throw new TypeError("broken");
+      };
+      const job = world.run({}, broken);
+      a!.jobs[0]!.answer("body");
+      assert.equal((await failed(job)).error.code, "internal");
+      assert.equal(a!.jobs[0]!.aborted?.code, "internal");
+      assert.equal(world.record("a").inFlight, 0);
+    });
+  }
+
   it("counts on the agent's record, holds its slot, and leaves one log line without the path", async () => {
     const [a] = world.connect(1);
     const job = world.run(POST);

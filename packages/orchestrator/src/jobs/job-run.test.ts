@@ -199,6 +199,19 @@ describe("JobRun: another agent", () => {
     assert.equal(b!.jobs.length, 1);
   });
 
+  it("that one job has tried stays open to those who waited with it", () => {
+    const [a] = world.connect(1, 1);
+    world.run({ id: "job_1" });
+    world.run({ id: "job_2" });
+    world.run({ id: "job_3" });
+    a!.jobs[0]!.answer();
+    world.run({ id: "job_4", priority: 9, targeting: { agent: "a" } });
+    a!.jobs[1]!.fail("dns_failed");
+    a!.jobs[2]!.answer();
+    const asked = a!.jobs.map(({ open }) => open.jobId);
+    assert.deepEqual(asked, ["job_1", "job_2", "job_4", "job_3"]);
+  });
+
   it("has to match the targeting too", async () => {
     const labels = { site: "berlin" };
     const a = connectAgent(world.registry, "a", { labels });

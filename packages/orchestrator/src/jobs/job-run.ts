@@ -99,11 +99,20 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
     this.#context.selector.measured(record, ms, nowMs);
     const exit = { agentId: record.id, name: record.name, ip: record.ip };
     this.#serving = { head, exit, attempts: this.#search.trail.servedBy(record, ms) };
-    this.#sink.begin(this.#serving);
+    try {
+      this.#sink.begin(this.#serving);
+    } catch (thrown) {
+      // A door's fault must not reach the link, on which others run.
+      this.fail(ProxyError.from(thrown));
+    }
   }
 
   data(chunk: Uint8Array, consume: (bytes: number) => void): void {
-    this.#sink.data(chunk, consume);
+    try {
+      this.#sink.data(chunk, consume);
+    } catch (thrown) {
+      this.fail(ProxyError.from(thrown));
+    }
   }
 
   succeeded(attempt: JobAttempt): void {

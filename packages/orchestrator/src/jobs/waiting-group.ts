@@ -22,7 +22,8 @@ export class WaitingGroup {
 
   constructor(key: string, wish: ExitWish<AgentRecord>) {
     this.key = key;
-    this.wish = wish;
+    // The waiter that opens the group goes on to try others; the rest of the group has not.
+    this.wish = { filter: wish.filter, tried: [...wish.tried] };
   }
 
   push(place: Place): void {

@@ -196,6 +196,7 @@ describe("WaitingLine", () => {
     assert.deepEqual(events, [`2 ${gone}`, `1 ${gone}`, `3 ${gone}`]);
     connectAgent(registry, "a");
     assert.equal(line.length, 0);
+    assert.throws(() => wait("4"), { code: "shutting_down" });
   });
 
   it("survives a waiter that gives its slot back at once", () => {

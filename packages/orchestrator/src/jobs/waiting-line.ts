@@ -74,6 +74,7 @@ export class WaitingLine {
   readonly #unsubscribe: () => void;
   #length = 0;
   #lastNumber = 0;
+  #closed = false;
 
   constructor(options: WaitingLineOptions) {
     this.#registry = options.registry;
@@ -108,9 +109,10 @@ export class WaitingLine {
 
   /**
    * Takes a place for a wish that `acquire` did not grant; `leave` gives it up.
-   * @throws {ProxyError} overloaded when the line is full
+   * @throws {ProxyError} overloaded when the line is full, shutting_down when it is closed
    */
   wait(wish: ExitWish<AgentRecord>, { priority, waitMs, waiter }: WaitTerms): Place {
+    if (this.#closed) throw shuttingDown();
     if (this.#length >= this.#maxWaiting) {
       throw new ProxyError("overloaded", `All ${this.#maxWaiting} places to wait in are taken`);
     }
@@ -141,10 +143,11 @@ export class WaitingLine {
 
   /** Refuses everybody who waits and takes no more notice of agents. */
   close(): void {
+    this.#closed = true;
     this.#unsubscribe();
     for (const group of this.#groups.values()) {
       for (let place = group.first; place !== undefined; place = group.first) {
-        this.#refuse(place, new ProxyError("shutting_down", "The orchestrator is shutting down"));
+        this.#refuse(place, shuttingDown());
       }
     }
   }
@@ -196,4 +199,8 @@ export class WaitingLine {
 function comesBefore(place: Place, other: Place | undefined): boolean {
   if (other === undefined || place.priority > other.priority) return true;
   return place.priority === other.priority && place.number < other.number;
+}
+
+function shuttingDown(): ProxyError {
+  return new ProxyError("shutting_down", "The orchestrator is shutting down");
 }
