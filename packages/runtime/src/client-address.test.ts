@@ -41,3 +41,9 @@ test("clientAddress: stops at what is no address", () => {
     assert.equal(clientAddress("10.0.0.1", junk, TRUSTED), "10.0.0.1", junk);
   }
 });
+
+test("clientAddress: trusting every IPv6 address trusts no IPv4 one", () => {
+  const trusted = parseCidrs("::/0");
+  assert.equal(clientAddress("192.0.2.1", "198.51.100.1", trusted), "192.0.2.1");
+  assert.equal(clientAddress("2001:db8::1", "198.51.100.1", trusted), "198.51.100.1");
+});

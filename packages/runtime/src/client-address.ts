@@ -1,8 +1,8 @@
 /** Whose connection this is, seen through load balancers. */
 import {
   canonicalHost,
-  contains,
   formatAddress,
+  isInside,
   isV4,
   parseAddress,
 } from "./target-policy-address.ts";
@@ -31,7 +31,7 @@ export function clientAddress(
 function isTrusted(address: string, trusted: CidrList): boolean {
   if (trusted.length === 0) return false;
   const parsed = parseAddress(address);
-  return parsed !== undefined && trusted.some((network) => contains(network, parsed));
+  return parsed !== undefined && isInside(trusted, parsed);
 }
 
 /** An address as proxies write it, some with brackets or a port; `undefined` for anything else. */
