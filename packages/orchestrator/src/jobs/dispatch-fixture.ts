@@ -35,7 +35,7 @@ export const JOB: Job = {
 /** What makes a job one that must not be repeated. */
 export const POST = { method: "POST", body: Buffer.from("payload") };
 
-export class DispatchFixture {
+export class DispatchFixture implements Disposable {
   readonly registry: Registry;
   readonly line: WaitingLine;
   readonly dispatcher: Dispatcher;
@@ -66,6 +66,10 @@ export class DispatchFixture {
 
   dispose(): void {
     mock.timers.reset();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   run(part: Partial<Job> = {}, into: JobSink = this.sink): RunningJob {
