@@ -126,7 +126,9 @@ class Agent implements RunningAgent {
       onChange: (pause) => {
         this.#logger.info(pause === undefined ? "Taking work again" : `Paused: ${pause.reason}`);
         this.#connection.tellPaused(pause?.reason);
-        if (pause?.endsRunning) this.#workload.abortAll(new ProxyError("overloaded", pause.reason));
+      },
+      onOverdue: (pause) => {
+        this.#workload.abortAll(new ProxyError("overloaded", pause.reason));
       },
     });
   }

@@ -44,7 +44,7 @@ const MAX_KEY_CHARS = 512;
 export const AGENT_SETTINGS = {
   orchestratorUrl: {
     env: "ORCH_WS",
-    flag: "--orch-ws",
+    flag: "--ws",
     description:
       "address of the orchestrator, such as wss://host/agent; ws:// only to this computer",
     required: true,

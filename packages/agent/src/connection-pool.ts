@@ -22,9 +22,12 @@ export class ConnectionPool {
 
   /** A connection to the URL's origin for one request at a time: the last one used, or a new one. */
   acquire(account: string, url: URL): TargetConnection {
-    const connection = this.#idleByKey.get(connectionKey(account, url))?.at(-1);
+    const key = connectionKey(account, url);
+    const list = this.#idleByKey.get(key);
+    const connection = list?.pop();
     if (connection === undefined) return this.create(account, url);
-    this.#forget(connection);
+    if (list?.length === 0) this.#idleByKey.delete(key);
+    this.#idle.delete(connection);
     return connection;
   }
 

@@ -14,12 +14,15 @@ export interface LimitWatchOptions {
   /** Bytes of work not yet ended. */
   readonly runningBytes: () => number;
   readonly onChange: (pause: Pause | undefined) => void;
+  /** Work that still runs has had its grace; called at every look while the pause lasts. */
+  readonly onOverdue: (pause: Pause) => void;
 }
 
 /** Watches the operator's hours and monthly cap; without either it costs nothing. */
 export class LimitWatch {
   readonly #options: LimitWatchOptions;
   #pause: Pause | undefined;
+  #pausedAtMs = 0;
   #month: string;
   #usedBytes = 0;
   #callOff: (() => void) | undefined;
@@ -53,15 +56,24 @@ export class LimitWatch {
   }
 
   readonly #look = (): void => {
-    const { limits, clock, now, runningBytes, onChange } = this.#options;
+    const { limits, clock, now, runningBytes } = this.#options;
     const time = now();
     if (monthOf(time) !== this.#month) {
       this.#month = monthOf(time);
       this.#usedBytes = 0;
     }
-    const before = this.#pause;
-    this.#pause = pauseAt(limits, time, this.#usedBytes + runningBytes());
     this.#callOff = clock.schedule(LOOK_EVERY_MS, this.#look);
-    if (this.#pause?.reason !== before?.reason) onChange(this.#pause);
+    this.#set(pauseAt(limits, time, this.#usedBytes + runningBytes()));
   };
+
+  #set(pause: Pause | undefined): void {
+    const { clock, onChange, onOverdue } = this.#options;
+    const before = this.#pause;
+    this.#pause = pause;
+    if (pause?.reason !== before?.reason) {
+      this.#pausedAtMs = clock.nowMs;
+      onChange(pause);
+    }
+    if (pause !== undefined && clock.nowMs - this.#pausedAtMs >= pause.graceMs) onOverdue(pause);
+  }
 }

@@ -31,14 +31,14 @@ test("formatHours: as it was configured", () => {
   assert.equal(formatHours(parseHours("22:00-07:05")), "22:00-07:05");
 });
 
-test("pauseAt: the cap ends what runs, the hours only begin nothing new", () => {
+test("pauseAt: the cap ends what runs at once, the hours leave it a minute", () => {
   const limits = { hours: parseHours("22:00-07:00"), monthlyCapGb: 1.5 };
   assert.equal(pauseAt(limits, at("23:00"), 1_499_999_999), undefined);
   assert.deepEqual(pauseAt(limits, at("23:00"), 1_500_000_000), {
     reason: "The month's 1.5 GB are used up",
-    endsRunning: true,
+    graceMs: 0,
   });
-  assert.equal(pauseAt(limits, at("12:00"), 0)?.endsRunning, false);
+  assert.equal(pauseAt(limits, at("12:00"), 0)?.graceMs, 60_000);
   assert.equal(
     pauseAt({ hours: undefined, monthlyCapGb: undefined }, at("12:00"), 1e15),
     undefined,

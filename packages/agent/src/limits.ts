@@ -8,6 +8,9 @@ import { formatHours, isWithinHours } from "./hours.ts";
 /** 10⁹: what line contracts mean. Bytes. */
 const GB = 1_000_000_000;
 
+/** Work that runs when the hours end may go on this long. Milliseconds. */
+const HOURS_GRACE_MS = 60_000;
+
 /** The operator's limits in time and volume. */
 export interface OperatorLimits {
   readonly hours: Hours | undefined;
@@ -19,18 +22,18 @@ export interface OperatorLimits {
 export interface Pause {
   /** For people, here and at the orchestrator. */
   readonly reason: string;
-  /** What runs is ended too, and not only nothing new begun. */
-  readonly endsRunning: boolean;
+  /** How long what runs may go on. Milliseconds. */
+  readonly graceMs: number;
 }
 
 /** Whether the limits forbid work at `time`, with `usedBytes` exchanged in its month. */
 export function pauseAt(limits: OperatorLimits, time: Date, usedBytes: number): Pause | undefined {
   const { hours, monthlyCapGb } = limits;
   if (monthlyCapGb !== undefined && usedBytes >= monthlyCapGb * GB) {
-    return { reason: `The month's ${monthlyCapGb} GB are used up`, endsRunning: true };
+    return { reason: `The month's ${monthlyCapGb} GB are used up`, graceMs: 0 };
   }
   if (hours !== undefined && !isWithinHours(hours, time)) {
-    return { reason: `Takes work only at ${formatHours(hours)}`, endsRunning: false };
+    return { reason: `Takes work only at ${formatHours(hours)}`, graceMs: HOURS_GRACE_MS };
   }
   return undefined;
 }

@@ -62,10 +62,10 @@ export function redirectedRequest(
 }
 
 function redirectTarget(location: string, from: URL): URL {
-  if (!URL.canParse(asUtf8(location), from)) {
+  const url = URL.parse(asUtf8(location), from);
+  if (url === null) {
     throw new ProxyError("target_protocol_error", "The redirect's Location cannot be read");
   }
-  const url = new URL(asUtf8(location), from);
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     const scheme = url.protocol.slice(0, 32);
     throw new ProxyError("target_forbidden", `${scheme} is neither http: nor https:`);

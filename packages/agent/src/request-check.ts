@@ -35,8 +35,8 @@ export function checkRequest(open: OpenHttp): SentRequest {
 }
 
 function checkUrl(text: string): URL {
-  if (!URL.canParse(text)) throw new ProxyError("invalid_url", "The URL cannot be read");
-  const url = new URL(text);
+  const url = URL.parse(text);
+  if (url === null) throw new ProxyError("invalid_url", "The URL cannot be read");
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new ProxyError("invalid_url", "Only http and https URLs are fetched");
   }
