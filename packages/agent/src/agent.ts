@@ -85,10 +85,8 @@ class Agent implements RunningAgent {
 
   async close(): Promise<void> {
     if (this.#exitCode === undefined) {
-      const count = this.#workload.count;
-      this.#logger.info(
-        count === 0 ? "Stopping" : `Stopping once ${count} running jobs have ended`,
-      );
+      const running = this.#workload.count;
+      this.#logger.info({ running }, "Stopping once what runs has ended");
       this.#endWith(0);
       this.#connection.leave("The agent is stopping");
       this.#callOffGrace = this.#clock.schedule(CLOSE_GRACE_MS, () => this.#endRunning());

@@ -97,9 +97,7 @@ function reasonOf(error: Error): string {
     return `the orchestrator's certificate is not trusted (${code})`;
   }
   // ws gives its own errors of the handshake no code.
-  return code === ""
-    ? "the answer was not that of an orchestrator"
-    : `of a network error (${code})`;
+  return code === "" ? "the answer was not that of an orchestrator" : `a network error (${code})`;
 }
 
 const CODE_REASONS: Readonly<Record<string, string>> = {

@@ -155,6 +155,17 @@ test("Fetch: the connection is kept for the same account and origin, and for nob
   assert.equal(target.sockets.length, 2);
 });
 
+test("faults F18: idle connections are bounded, the longest idle goes first", async (t) => {
+  await using target = await answering(ok("x"));
+  const pool = poolFor(t);
+  for (let i = 0; i < 70; i++) await run(pool, { url: target.origin, account: `account ${i}` });
+  assert.equal(pool.idleCount, 64);
+  await run(pool, { url: target.origin, account: "account 69" });
+  assert.equal(target.sockets.length, 70);
+  await run(pool, { url: target.origin, account: "account 0" });
+  assert.equal(target.sockets.length, 71);
+});
+
 test("faults F13: a kept connection that speaks unasked is not used again", async (t) => {
   await using target = await answering(`${ok("mine")}${ok("poisoned")}`);
   const pool = poolFor(t);

@@ -16,9 +16,9 @@ else process.exitCode = printReading(reading, process);
 function run(config: AgentConfig): void {
   secrets.register(config.key);
   const logger = createLogger({ name: "agent", level: config.logLevel });
+  // Nobody restarts it at a home, and what an error leaves behind ends at its own deadline: it goes on.
   process.on("uncaughtException", (err) => {
-    logger.fatal({ err }, "Ended by an error that nobody caught");
-    process.exit(1);
+    logger.error({ err }, "An error that nobody caught");
   });
   process.on("unhandledRejection", (err) => {
     logger.error({ err }, "A failure that nobody waited for");
