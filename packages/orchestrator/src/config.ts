@@ -19,7 +19,7 @@ import {
   textSetting,
   type ListenAddress,
 } from "@porchlight/runtime/settings-parsers";
-import { parseCidrs, parsePorts } from "@porchlight/runtime/target-policy";
+import { isLoopback, parseCidrs, parsePorts } from "@porchlight/runtime/target-policy";
 import manifest from "../package.json" with { type: "json" };
 import { hasRepeatedSecret, parseStaticKeys } from "./accounts/static-keys.ts";
 import { SELECTION_STRATEGIES } from "./routing/selector.ts";
@@ -220,11 +220,6 @@ function openListeners(
         `${name}: Without TLS only loopback addresses are listened on: give ORCH_TLS_CERT and ` +
         "ORCH_TLS_KEY, or ORCH_BEHIND_TLS=true when a load balancer ends TLS",
     );
-}
-
-/** Whether only this machine reaches an address; a spelling not known here counts as open. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 function parseState(text: string): "sqlite" {

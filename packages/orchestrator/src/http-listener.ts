@@ -40,8 +40,10 @@ const SERVER_OPTIONS = {
 
 export interface ListenerOptions {
   readonly tls: TlsFiles | undefined;
-  readonly onRequest: RequestListener;
-  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Answers requests, and what is none. */
+  readonly api: { readonly handle: RequestListener; protect(server: Server): void };
+  /** Takes agents in. */
+  readonly door: { handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void };
   readonly logger: Pick<Logger, "warn">;
 }
 
@@ -61,18 +63,19 @@ export class HttpListener {
   readonly #sockets = new Set<Socket>();
   #closing: Promise<void> | undefined;
 
-  constructor({ tls, onRequest, onUpgrade, logger }: ListenerOptions) {
+  constructor({ tls, api, door, logger }: ListenerOptions) {
     this.#logger = logger;
     this.#isSecure = tls !== undefined;
     this.#server =
       tls === undefined
-        ? createServer(SERVER_OPTIONS, onRequest)
+        ? createServer(SERVER_OPTIONS, api.handle)
         : createSecureServer(
             { ...SERVER_OPTIONS, ...tls.context, handshakeTimeout: HEAD_TIMEOUT_MS },
-            onRequest,
+            api.handle,
           );
     if (this.#server instanceof SecureServer) tls?.follow(this.#server);
-    this.#server.on("upgrade", onUpgrade);
+    api.protect(this.#server);
+    this.#server.on("upgrade", (...upgrade) => door.handleUpgrade(...upgrade));
     this.#server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));

@@ -9,7 +9,7 @@ import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Logger } from "@porchlight/runtime/logger";
 
 /** How often the files are read again. Milliseconds. */
-export const TLS_POLL_MS = 5_000;
+export const TLS_POLL_MS = 2_000;
 
 /**
  * AES-128-GCM first: 10 to 25 % less CPU than ChaCha20 on machines with AES instructions, which is where

@@ -46,22 +46,24 @@ export async function callApi(env: CommandContext["env"], call: ApiCall): Promis
  */
 export async function readJson(response: IncomingMessage): Promise<unknown> {
   const body = await text(response);
-  if (response.statusCode !== 200) throw problemOf(response, body);
-  return JSON.parse(body);
+  const { statusCode } = response;
+  if (statusCode === 200) return JSON.parse(body);
+  throw (
+    ownProblem(response, body) ??
+    new ProxyError("internal", `The answer was ${statusCode} without a reason`)
+  );
 }
 
-/** What went wrong by an answer that is no success: the orchestrator's problem body, or just its status. */
-export function problemOf(response: IncomingMessage, body: string): ProxyError {
-  const problem = parseObject(body);
-  const { code, detail, requestId } = problem;
-  if (typeof code !== "string" || !isErrorCode(code)) {
-    return new ProxyError("internal", `The answer was ${response.statusCode} and no problem body`);
-  }
-  const trace = typeof requestId === "string" ? ` (${requestId})` : "";
-  return new ProxyError(
-    code,
-    `${typeof detail === "string" ? detail : ERRORS[code].title}${trace}`,
-  );
+/**
+ * The orchestrator's own refusal; `undefined` for anything else, a target's problem included: only the
+ * orchestrator knows the call's request id, which it writes into the head of every answer.
+ */
+export function ownProblem({ headers }: IncomingMessage, body: string): ProxyError | undefined {
+  const { code, detail, requestId } = parseObject(body);
+  if (typeof code !== "string" || !isErrorCode(code)) return undefined;
+  if (typeof requestId !== "string" || requestId !== headers["x-request-id"]) return undefined;
+  const message = typeof detail === "string" ? detail : ERRORS[code].title;
+  return new ProxyError(code, `${message} (${requestId})`);
 }
 
 function parseObject(body: string): Readonly<Record<string, unknown>> {

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
-import { buffer, text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
 import { ProxyError } from "@porchlight/protocol/errors";
-import { callApi, problemOf } from "./api-call.ts";
+import { callApi, ownProblem } from "./api-call.ts";
 import type { CommandContext } from "./command-context.ts";
 import { jobRequestOf, type RequestOptions } from "./request-fields.ts";
 
@@ -34,20 +34,27 @@ export function requestCommand(context: CommandContext): Command {
     });
 }
 
+/** Prints the target's answer as it comes; the orchestrator's own refusal is thrown instead. */
 async function printAnswer(
   response: IncomingMessage,
   include: boolean,
-  context: CommandContext,
+  { stdout }: CommandContext,
 ): Promise<void> {
-  // Only a target's answer names the exit it came through; anything else is the orchestrator's own.
-  if (response.headers["porchlight-exit"] === undefined)
-    throw problemOf(response, await text(response));
-  if (include) context.stdout.write(headOf(response));
   try {
-    await pipeline(response, context.stdout, { end: false });
+    // A target may answer with a problem of its own, so the content decides whose it is.
+    const body = isProblem(response) ? [await buffer(response)] : response;
+    const refusal = Array.isArray(body) ? ownProblem(response, String(body[0])) : undefined;
+    if (refusal !== undefined) throw refusal;
+    if (include) stdout.write(headOf(response));
+    await pipeline(body, stdout, { end: false });
   } catch (cause) {
+    if (cause instanceof ProxyError) throw cause;
     throw new ProxyError("response_truncated", "The answer broke off before its end", { cause });
   }
+}
+
+function isProblem({ headers }: IncomingMessage): boolean {
+  return headers["content-type"]?.startsWith("application/problem+json") === true;
 }
 
 function headOf(response: IncomingMessage): string {
