@@ -119,11 +119,18 @@ export function isErrorCode(code: string): code is ErrorCode {
  */
 export class ProxyError extends Error {
   readonly code: ErrorCode;
+  /** Nothing of the request has left for a target: doing it elsewhere does nothing twice. */
+  readonly unsent: boolean;
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly unsent?: boolean } = {},
+  ) {
     super(message, options);
     this.name = "ProxyError";
     this.code = code;
+    this.unsent = options.unsent ?? false;
   }
 
   get fault(): Fault {

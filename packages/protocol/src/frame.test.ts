@@ -6,6 +6,7 @@ import {
   HEADER_BYTES,
   LAST_DATA,
   ProtocolViolation,
+  decodeAbort,
   decodeJson,
   encodeAbortFrame,
   encodeCreditFrame,
@@ -150,10 +151,13 @@ test("frames about streams carry what they say", () => {
   assert.ok(open);
   assert.equal(readUint32(open.payload, 0), 1_048_576);
   assert.deepEqual(decodeJson(open.payload.subarray(4)), { kind: "tcp" });
-  const [abort] = framesOf(encodeAbortFrame(3, 61, "Gone – fort"));
-  assert.ok(abort);
-  assert.equal(((abort.payload[0] ?? 0) << 8) | (abort.payload[1] ?? 0), 61);
-  assert.equal(new TextDecoder().decode(abort.payload.subarray(2)), "Gone – fort");
+  for (const unsent of [true, false]) {
+    const said = { wire: 361, unsent, reason: "Gone – fort" };
+    const [abort] = framesOf(encodeAbortFrame(3, said));
+    assert.ok(abort);
+    assert.deepEqual(decodeAbort(abort.payload), said);
+  }
+  assert.throws(() => decodeAbort(Uint8Array.of(1)), ProtocolViolation);
 });
 
 test("decodeJson refuses what is not UTF-8 or not JSON", () => {

@@ -131,12 +131,37 @@ export function encodeOpenFrame(streamId: number, windowBytes: number, value: un
   return frame;
 }
 
-/** An ABORT frame: wire number of the error code, then the reason. */
-export function encodeAbortFrame(streamId: number, wire: number, reason: string): Uint8Array {
-  const frame = encodeTextFrame(FRAME.abort, streamId, { roomBytes: 2, text: reason });
-  frame[HEADER_BYTES] = wire >>> 8;
-  frame[HEADER_BYTES + 1] = wire;
+/** Why a stream is aborted. */
+export interface AbortPayload {
+  /** Number of the error code. */
+  readonly wire: number;
+  /** Nothing of the request has left for a target. */
+  readonly unsent: boolean;
+  readonly reason: string;
+}
+
+/** Flag in front of an ABORT's number: nothing of the request has left for a target. */
+const UNSENT = 0x80;
+
+/** An ABORT frame: flag and wire number of the error code, then the reason. */
+export function encodeAbortFrame(streamId: number, abort: AbortPayload): Uint8Array {
+  const frame = encodeTextFrame(FRAME.abort, streamId, { roomBytes: 2, text: abort.reason });
+  frame[HEADER_BYTES] = (abort.unsent ? UNSENT : 0) | (abort.wire >>> 8);
+  frame[HEADER_BYTES + 1] = abort.wire;
   return frame;
+}
+
+/** What an ABORT frame says. @throws {ProtocolViolation} when it is too short or no text */
+export function decodeAbort(payload: Uint8Array): AbortPayload {
+  const [first, second] = payload;
+  if (first === undefined || second === undefined) {
+    throw new ProtocolViolation("An ABORT frame is too short");
+  }
+  return {
+    wire: ((first & ~UNSENT) << 8) | second,
+    unsent: (first & UNSENT) !== 0,
+    reason: decodeText(payload.subarray(2)),
+  };
 }
 
 /** A CREDIT frame: how many more bytes the peer may send on this stream. */

@@ -28,7 +28,7 @@ const ShortText = Type.String({ maxLength: MAX_REASON_CHARS });
 const HeaderList = Type.Array(Type.String(), { maxItems: MAX_HEADERS * 2 });
 
 /** An agent's labels. */
-export const Labels = Type.Record(Type.String({ pattern: `^.{1,${MAX_NAME_CHARS}}$` }), Name, {
+export const Labels = Type.Record(Type.String({ pattern: `^[\\s\\S]{1,${MAX_NAME_CHARS}}$` }), Name, {
   maxProperties: MAX_LABELS,
   additionalProperties: false,
 });

@@ -7,7 +7,7 @@ import { ERRORS, type ErrorCode, ProxyError, errorCodeOfWire } from "./errors.ts
 import {
   FRAME,
   ProtocolViolation,
-  decodeText,
+  decodeAbort,
   encodeAbortFrame,
   encodeCreditFrame,
   encodeJsonFrame,
@@ -123,12 +123,11 @@ export class MuxStream implements Stream, Source {
     if (this.sendable) this.#owner.sendSoon(this);
   }
 
-  abort(code: ErrorCode, reason: string): void {
+  abort(code: ErrorCode, reason: string, unsent = false): void {
     this.#releaseBacklog();
     if (this.#over) return;
-    this.#owner.sendControl(
-      encodeAbortFrame(this.id, ERRORS[code].wire, reason.slice(0, MAX_REASON_CHARS)),
-    );
+    const abort = { wire: ERRORS[code].wire, unsent, reason: reason.slice(0, MAX_REASON_CHARS) };
+    this.#owner.sendControl(encodeAbortFrame(this.id, abort));
     this.#close();
   }
 
@@ -227,10 +226,9 @@ export class MuxStream implements Stream, Source {
   }
 
   receiveAbort(payload: Uint8Array): void {
-    if (payload.length < 2) throw new ProtocolViolation("An ABORT frame is too short");
-    const wire = ((payload[0] ?? 0) << 8) | (payload[1] ?? 0);
-    const reason = decodeText(payload.subarray(2)).slice(0, MAX_REASON_CHARS);
-    this.lose(new ProxyError(errorCodeOfWire(wire) ?? "internal", reason));
+    const { wire, unsent, reason } = decodeAbort(payload);
+    const code = errorCodeOfWire(wire) ?? "internal";
+    this.lose(new ProxyError(code, reason.slice(0, MAX_REASON_CHARS), { unsent }));
   }
 
   /** Ends both directions because of `error`, and says so to the own handler. */

@@ -113,7 +113,9 @@ export class Mux implements StreamOwner, FrameSink {
 
   /** Orchestrator: opens a stream. @throws {ProxyError} agent_lost when not live, overloaded beyond the streams of a link */
   open(open: Open, handler: StreamHandler): Stream {
-    if (this.#phase !== "live") throw new ProxyError("agent_lost", "The agent's link is not open");
+    if (this.#phase !== "live") {
+      throw new ProxyError("agent_lost", "The agent's link is not open", { unsent: true });
+    }
     if (this.#streams.size >= MAX_STREAMS_PER_LINK) {
       throw new ProxyError(
         "overloaded",

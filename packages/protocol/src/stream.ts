@@ -32,8 +32,11 @@ export interface Stream {
   write(chunk: Uint8Array, roomBytes?: number): boolean;
   /** No more data from here, after what is queued. Trailers only on `http` streams, from the acceptor. */
   end(trailers?: Trailers): void;
-  /** Ends both directions now; queued data is dropped and the own handler hears nothing more. */
-  abort(code: ErrorCode, reason: string): void;
+  /**
+   * Ends both directions now; queued data is dropped and the own handler hears nothing more.
+   * @param unsent nothing of the request has left for a target; default `false`
+   */
+  abort(code: ErrorCode, reason: string, unsent?: boolean): void;
   /** Gives back `bytes` of credit for data that has been drained. */
   consume(bytes: number): void;
 }

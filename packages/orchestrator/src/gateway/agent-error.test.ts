@@ -10,6 +10,12 @@ test("agentError: a code that an agent can know stays", () => {
   assert.equal(agentError("dns_failed", "").message, ERRORS.dns_failed.title);
 });
 
+test("agentError: keeps that nothing was sent, where an agent can know it", () => {
+  assert.equal(agentError("overloaded", "x", true).unsent, true);
+  assert.equal(agentError("overloaded", "x").unsent, false);
+  assert.equal(agentError(undefined, "x", true).unsent, false);
+});
+
 test("agentError: unknown codes and those only the orchestrator can know are the agent's fault", () => {
   for (const code of ["nonsense", "", "unauthenticated", "internal", "job_timeout", "__proto__"]) {
     assert.equal(agentError(code, "x").code, "agent_protocol_error", code);

@@ -17,11 +17,12 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
  * would send the client after the wrong fault, so that it becomes `agent_protocol_error`. Without a code, the
  * agent's HTTP client failed and nobody knows how far the request came: `connection_reset`, which is tried on
  * another agent only where repeating is safe.
+ * @param unsent the agent says that nothing has left for a target
  */
-export function agentError(code: string | undefined, message: string): ProxyError {
+export function agentError(code: string | undefined, message: string, unsent = false): ProxyError {
   if (code === undefined) return new ProxyError("connection_reset", `Agent reports: ${message}`);
   if (isErrorCode(code) && mayComeFromAgent(code)) {
-    return new ProxyError(code, message === "" ? ERRORS[code].title : message);
+    return new ProxyError(code, message === "" ? ERRORS[code].title : message, { unsent });
   }
   return new ProxyError("agent_protocol_error", `Agent failed in its own way: ${message}`);
 }

@@ -22,7 +22,9 @@ export interface ExchangeHost {
  * the link is told first, so that work which is tried again does not come back to it.
  */
 export function streamError(error: ProxyError, host: ExchangeHost): ProxyError {
-  if (ERRORS[error.code].fault !== "agent") return agentError(error.code, error.message);
+  if (ERRORS[error.code].fault !== "agent") {
+    return agentError(error.code, error.message, error.unsent);
+  }
   host.lost();
   return error;
 }

@@ -6,26 +6,8 @@ import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import type { AgentRecord } from "../agents/registry.ts";
 
-/** Refusals that come before anything is sent to a target. */
-const NOTHING_SENT: ReadonlySet<ErrorCode> = new Set([
-  "overloaded",
-  "shutting_down",
-  "dns_failed",
-  "host_unreachable",
-  "connect_timeout",
-]);
-
 /** Work that has taken this many agents down is not let near another one (faults F21). */
 const MAX_AGENTS_LOST = 2;
-
-/** One failure, as the rule sees it. */
-export interface Failure {
-  readonly code: ErrorCode;
-  /** Doing it twice is harmless: the method is idempotent, or the client has said so. */
-  readonly repeatable: boolean;
-  /** `never`: the agent was gone before it was asked. `surely`: a target has answered. `maybe`: the code decides. */
-  readonly left: "never" | "maybe" | "surely";
-}
 
 /** The attempts of one job or tunnel so far. */
 export class AttemptTrail {
@@ -45,13 +27,12 @@ export class AttemptTrail {
     return [...this.attempts, { agent: record.id, ms: roundMs(ms) }];
   }
 
-  /** Whether the last failure may be followed by another attempt. */
-  mayTryAnother(failure: Failure, maxRetries: number): boolean {
+  /** Whether a failure with this code may be followed by another attempt, if doing it again is harmless. */
+  mayTryAnother(code: ErrorCode, maxRetries: number): boolean {
     return (
-      ERRORS[failure.code].retry === "other-agent" &&
+      ERRORS[code].retry === "other-agent" &&
       this.attempts.length <= maxRetries &&
-      this.#agentsLost < MAX_AGENTS_LOST &&
-      (failure.repeatable || surelyNotSent(failure))
+      this.#agentsLost < MAX_AGENTS_LOST
     );
   }
 }
@@ -59,8 +40,4 @@ export class AttemptTrail {
 /** Milliseconds for people: two decimals. */
 export function roundMs(ms: number): number {
   return Math.round(ms * 100) / 100;
-}
-
-function surelyNotSent({ code, left }: Failure): boolean {
-  return left === "never" || (left === "maybe" && NOTHING_SENT.has(code));
 }

@@ -1,8 +1,8 @@
 /** The search of one job or tunnel for an agent: at once, in the waiting line, and again after a failure. */
-import { ProxyError } from "@porchlight/protocol/errors";
+import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import type { AgentRecord } from "../agents/registry.ts";
 import type { ExitFilter, ExitWish } from "../routing/exit-filter.ts";
-import { AttemptTrail, type Failure } from "./attempt-trail.ts";
+import { AttemptTrail } from "./attempt-trail.ts";
 import type { Grant, Place, Waiter, WaitingLine } from "./waiting-line.ts";
 
 /** What all searches of one use case share. */
@@ -79,10 +79,14 @@ export class ExitSearch implements Waiter {
     this.#lastError = error;
   }
 
-  /** Whether the failure just noted may be followed by an attempt on another agent. */
-  mayGoOn(failure: Failure): boolean {
+  /**
+   * Whether the failure just noted may be followed by an attempt on another agent.
+   * @param harmless doing it again does nothing twice
+   */
+  mayGoOn(code: ErrorCode, harmless: boolean): boolean {
     return (
-      this.trail.mayTryAnother(failure, this.#options.maxRetries) &&
+      harmless &&
+      this.trail.mayTryAnother(code, this.#options.maxRetries) &&
       this.#options.owner.remainingMs() > 0 &&
       this.#context.line.hopes(this.#wish)
     );

@@ -117,7 +117,7 @@ describe("JobAttempt: a redirect that needs the body again", () => {
     const [a, b] = world.connect(2);
     const job = world.run(POST);
     a!.jobs[0]!.answer("", { status: 307, redirects: 1, resend });
-    a!.jobs[1]!.fail("dns_failed");
+    a!.jobs[1]!.fail("dns_failed", true);
     assert.equal((await failed(job)).error.code, "dns_failed");
     assert.equal(b!.jobs.length, 0);
   });

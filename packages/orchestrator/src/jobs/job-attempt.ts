@@ -6,7 +6,6 @@ import { ERRORS, ProxyError, type ErrorCode } from "@porchlight/protocol/errors"
 import type { AgentTimings, HttpHead, OpenHttp } from "@porchlight/protocol/message";
 import type { HttpExchange, HttpListener, Link } from "../agents/link.ts";
 import type { AgentRecord, Slot } from "../agents/registry.ts";
-import type { Failure } from "./attempt-trail.ts";
 import type { Job } from "./job.ts";
 import type { Grant } from "./waiting-line.ts";
 
@@ -31,8 +30,8 @@ export class JobAttempt implements HttpListener {
   linkId: string | undefined;
   /** Body bytes of the answer so far. */
   receivedBytes = 0;
-  /** Whether the request has left the agent, as far as is known. */
-  left: Failure["left"] = "never";
+  /** A target has answered, if only with a redirect: the request has left. */
+  answered = false;
   readonly #job: Job;
   readonly #slot: Slot;
   readonly #owner: AttemptOwner;
@@ -70,7 +69,7 @@ export class JobAttempt implements HttpListener {
 
   onHead(head: HttpHead): void {
     if (this.#ended) return;
-    this.left = "surely";
+    this.answered = true;
     if (this.#redirect !== undefined || this.#head !== undefined) {
       return this.#refuse(protocolError("The agent answered twice"));
     }
@@ -115,9 +114,9 @@ export class JobAttempt implements HttpListener {
 
   #ask(url: string, headers: readonly string[]): void {
     if (this.#link === undefined) {
-      return this.#fail(new ProxyError("agent_lost", "The agent left before it was asked"));
+      const message = "The agent left before it was asked";
+      return this.#fail(new ProxyError("agent_lost", message, { unsent: true }));
     }
-    if (this.left === "never") this.left = "maybe";
     const { body } = this.#job;
     if (body !== undefined) this.record.bytesSent += body.length;
     this.#exchange = this.#link.startHttp(this.#open(url, headers), body, this);

@@ -4,8 +4,8 @@ import type { ErrorCode } from "@porchlight/protocol/errors";
 import { completed, DispatchFixture, failed, POST } from "./dispatch-fixture.ts";
 import { connectAgent } from "./scripted-agent.ts";
 
-/** Refusals before anything is sent. */
-const NOTHING_SENT: readonly ErrorCode[] = [
+/** Refusals that may come before anything is sent, and after. */
+const REFUSALS: readonly ErrorCode[] = [
   "overloaded",
   "shutting_down",
   "dns_failed",
@@ -43,12 +43,12 @@ beforeEach(() => {
 afterEach(() => world.dispose());
 
 describe("JobRun: another agent", () => {
-  for (const code of NOTHING_SENT) {
-    it(`is tried after ${code}, even for a POST`, async () => {
+  for (const code of REFUSALS) {
+    it(`is tried after ${code} with nothing sent, even for a POST`, async () => {
       const [a, b] = world.connect(2);
       const job = world.run(POST);
       mock.timers.tick(3);
-      a!.jobs[0]!.fail(code);
+      a!.jobs[0]!.fail(code, true);
       b!.jobs[0]!.answer("ok");
       const outcome = await completed(job);
       assert.deepEqual(outcome.attempts, [
@@ -60,7 +60,7 @@ describe("JobRun: another agent", () => {
     });
   }
 
-  for (const code of MAYBE_SENT) {
+  for (const code of [...MAYBE_SENT, ...REFUSALS]) {
     for (const method of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]) {
       it(`is tried after ${code} of an idempotent ${method}`, async () => {
         const [a, b] = world.connect(2);
@@ -106,7 +106,7 @@ describe("JobRun: another agent", () => {
     const [a, b] = world.connect(2);
     const job = world.run(POST);
     a!.jobs[0]!.head();
-    a!.jobs[0]!.fail("dns_failed");
+    a!.jobs[0]!.fail("dns_failed", true);
     assert.equal((await failed(job)).error.code, "dns_failed");
     assert.equal(b!.jobs.length, 0);
   });

@@ -150,9 +150,10 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
     this.fail(new ProxyError("job_timeout", `The job ${what} within ${this.job.timeoutMs} ms`));
   };
 
-  #mayGoOn({ left }: JobAttempt, { code }: ProxyError): boolean {
+  #mayGoOn({ answered }: JobAttempt, { code, unsent }: ProxyError): boolean {
     const repeatable = this.job.retryUnsafe || IDEMPOTENT_METHODS.has(this.job.method);
-    return !this.#sink.committed && this.#search.mayGoOn({ code, repeatable, left });
+    const harmless = repeatable || (unsent && !answered);
+    return !this.#sink.committed && this.#search.mayGoOn(code, harmless);
   }
 
   #note({ record, startedAtMs }: JobAttempt, error: ProxyError): void {

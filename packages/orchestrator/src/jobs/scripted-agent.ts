@@ -53,8 +53,9 @@ export class ScriptedJob extends Recorded implements HttpExchange {
     this.listener.onEnd(undefined);
   }
 
-  fail(code: ErrorCode): void {
-    this.listener.onError(new ProxyError(code, `Scripted ${code}`));
+  /** @param unsent the agent says that nothing has left for a target */
+  fail(code: ErrorCode, unsent = false): void {
+    this.listener.onError(new ProxyError(code, `Scripted ${code}`, { unsent }));
   }
 }
 

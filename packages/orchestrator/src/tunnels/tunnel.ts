@@ -96,8 +96,8 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   failed(attempt: TunnelAttempt, error: ProxyError): void {
     if (this.#state === "opening") {
       this.#note(attempt, error);
-      const failure = { code: error.code, repeatable: true, left: "never" } as const;
-      if (this.#search.mayGoOn(failure)) return this.#search.seek();
+      // Nothing goes to the target before the door has been told that it is connected.
+      if (this.#search.mayGoOn(error.code, true)) return this.#search.seek();
     }
     this.exhausted(error);
   }
