@@ -86,6 +86,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#connection.isConnecting;
   }
 
+  /** Nothing of the request has left: the connection was never made. */
+  get isUnsent(): boolean {
+    return this.#connection.connects === 0 && !this.#repeated;
+  }
+
   /** What connecting took, `undefined` on a kept-alive connection. */
   get timings(): ConnectTimings | undefined {
     const isNew = this.#connection.connects > this.#connectsBefore;

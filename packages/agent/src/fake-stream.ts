@@ -11,7 +11,9 @@ export class FakeStream implements Stream {
   readonly chunks: Uint8Array[] = [];
   trailers: Trailers | undefined;
   ended = false;
-  aborted: { readonly code: ErrorCode; readonly reason: string } | undefined;
+  aborted:
+    | { readonly code: ErrorCode; readonly reason: string; readonly unsent: boolean }
+    | undefined;
   consumedBytes = 0;
   /** What `write` answers. */
   hasRoom = true;
@@ -55,8 +57,8 @@ export class FakeStream implements Stream {
     this.#over.resolve();
   }
 
-  abort(code: ErrorCode, reason: string): void {
-    this.aborted ??= { code, reason };
+  abort(code: ErrorCode, reason: string, unsent = false): void {
+    this.aborted ??= { code, reason, unsent };
     this.#over.resolve();
   }
 

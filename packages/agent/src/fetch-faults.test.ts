@@ -103,6 +103,27 @@ test("Fetch: a deadline while the connection is made is connect_timeout", async 
   const url = `https://127.0.0.1:${target.port}/`;
   const { stream } = await run(poolFor(t), { url, timeoutMs: 30 });
   assert.equal(stream.aborted?.code, "connect_timeout");
+  assert.equal(stream.aborted.unsent, true);
+});
+
+test("Fetch says that nothing was sent only while no connection was made, on the first hop", async (t) => {
+  await using closed = await startTarget(() => undefined);
+  const free = closed.origin;
+  await closed[Symbol.asyncDispose]();
+  const refused = await run(poolFor(t), { url: free });
+  assert.deepEqual(
+    [refused.stream.aborted?.code, refused.stream.aborted?.unsent],
+    ["connection_refused", true],
+  );
+  await using reset = await startTarget((socket) => socket.resetAndDestroy());
+  assert.equal((await run(poolFor(t), { url: reset.origin })).stream.aborted?.unsent, false);
+  const onward = `HTTP/1.1 302 F\r\nLocation: ${free}/\r\nContent-Length: 0\r\n\r\n`;
+  await using redirecting = await answering(onward);
+  const second = await run(poolFor(t), { url: redirecting.origin });
+  assert.deepEqual(
+    [second.stream.aborted?.code, second.stream.aborted?.unsent],
+    ["connection_refused", false],
+  );
 });
 
 test("faults A28: a cancelled job's socket is gone at once", async (t) => {

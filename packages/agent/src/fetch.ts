@@ -235,9 +235,10 @@ export class Fetch implements Work, ExchangeListener {
 
   #fail(error: ProxyError): void {
     const told = this.#redirects === 0 ? error : refusedHop(error, this.#redirects);
+    const isUnsent = this.#redirects === 0 && (this.#exchange?.isUnsent ?? true);
     if (!this.#finish({ outcome: told.code, error: told })) return;
     this.#exchange?.abort(told);
-    this.#stream.abort(told.code, told.message);
+    this.#stream.abort(told.code, told.message, isUnsent);
   }
 
   /** Faults F11: one deadline for everything, connecting included. */

@@ -88,8 +88,8 @@ export class ThrottledStream implements Stream, StreamHandler {
     this.#stream.end(trailers);
   }
 
-  abort(code: ErrorCode, reason: string): void {
-    this.#stream.abort(code, reason);
+  abort(code: ErrorCode, reason: string, unsent?: boolean): void {
+    this.#stream.abort(code, reason, unsent);
   }
 
   consume(bytes: number): void {

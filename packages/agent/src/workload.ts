@@ -59,7 +59,7 @@ export class Workload {
         describeOpen(open),
         `Refused work for ${hostOf(open)}: ${refusal.message}`,
       );
-      stream.abort(refusal.code, refusal.message);
+      stream.abort(refusal.code, refusal.message, true);
       return NOBODY;
     }
     const { throttle } = this.#options;
