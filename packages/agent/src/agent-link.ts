@@ -144,7 +144,8 @@ export class AgentLink {
         },
         onOpen: (stream, open) => listener.onOpen(stream, open),
         onDrain: (reason) => listener.onDrain(this, reason),
-        onIdle: () => this.#closeIfDone(),
+        // The last stream's end may still be on its way out: it has to leave before the goodbye.
+        onIdle: () => clock.soon(() => this.#closeIfDone()),
         onClose: (code, reason) => this.#end(this.#endOf(code, reason)),
       },
     });

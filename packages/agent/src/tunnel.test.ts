@@ -65,6 +65,7 @@ test("Tunnel: a refused connection is told on the stream, and no head comes", as
   const { stream, ended } = begin({ port });
   assert.equal((await ended).outcome, "connection_refused");
   assert.deepEqual([stream.aborted?.code, stream.heads.length], ["connection_refused", 0]);
+  assert.equal(stream.aborted?.unsent, true);
 });
 
 test("Tunnel: cancelled while connecting, its connection never comes to life", async () => {

@@ -61,7 +61,7 @@ export class Tunnel implements Work {
     if (this.#splice !== undefined) {
       this.#splice.abort(error.code, error.message);
     } else if (this.#finish({ outcome: error.code, error })) {
-      this.#stream.abort(error.code, error.message);
+      this.#stream.abort(error.code, error.message, true);
     }
   }
 
