@@ -1,9 +1,15 @@
 /** Puts the rooms together: the only file that names concrete adapters. */
 import { ProxyError } from "@porchlight/protocol/errors";
-import { secrets, type Logger } from "@porchlight/runtime/logger";
-import { Authenticator } from "./accounts/authenticator.ts";
+import type { Logger } from "@porchlight/runtime/logger";
+import type { Authenticator } from "./accounts/authenticator.ts";
+import { CountedJobs } from "./admin/counted-jobs.ts";
+import { healthRoutes } from "./admin/health-routes.ts";
+import { metricsRoute } from "./admin/metrics-route.ts";
+import { NodeMetrics } from "./admin/metrics.ts";
 import { Registry, type AgentRecord } from "./agents/registry.ts";
-import { createApi } from "./api/api.ts";
+import { createApi, type Api } from "./api/api.ts";
+import { authorise } from "./api/bearer.ts";
+import { ConnectionLimit } from "./api/connection-limit.ts";
 import { ORCHESTRATOR_PROGRAM, type OrchestratorConfig } from "./config.ts";
 import { createAgentDoor } from "./gateway/agent-door.ts";
 import { HttpListener, type BoundAddress } from "./http-listener.ts";
@@ -12,10 +18,10 @@ import type { JobRules } from "./jobs/job-request.ts";
 import { WaitingLine } from "./jobs/waiting-line.ts";
 import { Selector } from "./routing/selector.ts";
 import { RunningNode, type Readiness } from "./running-node.ts";
+import { loadTls, openAuthenticator, requireKeys } from "./start-checks.ts";
 import { StartError } from "./start-error.ts";
 import { openSqliteState } from "./state/sqlite-state.ts";
 import type { State } from "./state/state.ts";
-import { TlsFiles } from "./tls-files.ts";
 import { Tunnels } from "./tunnels/tunnels.ts";
 
 export interface NodeOptions {
@@ -36,34 +42,15 @@ export async function startNode(
 ): Promise<RunningNode> {
   await using opened = new AsyncDisposableStack();
   const store = opened.adopt(state ?? openStore(config), (it) => it.close());
-  const authenticator = opened.adopt(await openAuthenticator(config, store, logger), (it) =>
+  const authenticator = opened.adopt(await openAuthenticator(config, store.keys, logger), (it) =>
     it.close(),
   );
   if (!keysOptional) requireKeys(authenticator);
   const tls = opened.adopt(loadTls(config, logger), (it) => it?.close());
 
-  const registry = new Registry({ pauses: store.pauses });
-  const work = createWork(config, registry, logger);
-  const readiness: Readiness = { ready: false };
-  const door = createAgentDoor({
-    authenticator,
-    registry,
-    heartbeatMs: config.heartbeatMs,
-    maxBodyBytes: config.maxBodyBytes,
-    trustProxy: config.trustProxy ?? [],
-    logger,
-  });
-  const api = await createApi({
-    keys: authenticator,
-    jobs: work.dispatcher,
-    pool: registry,
-    rules: jobRules(config),
-    maxBodyBytes: config.maxBodyBytes,
-    trustProxy: config.trustProxy ?? [],
-    version: ORCHESTRATOR_PROGRAM.version,
-    logger,
-    isDraining: () => !readiness.ready,
-  });
+  const parts = createParts(config, { store, authenticator, logger });
+  const { door, readiness } = parts;
+  const api = await createNodeApi(config, parts, logger);
   const listener = new HttpListener({ tls, api, door, logger });
   opened.defer(() => api.close());
   // Links end before the listener does: it waits for its connections.
@@ -74,7 +61,7 @@ export async function startNode(
   readiness.ready = true;
   announce(config, apiAddress, logger);
   return new RunningNode(
-    { apiAddress, registry, authenticator, ...work },
+    { apiAddress, ...parts },
     { readiness, door, drainMs: config.drainMs, cleanUp: opened.move(), logger },
   );
 }
@@ -95,59 +82,67 @@ function openStore({ dataDir }: OrchestratorConfig): State {
   }
 }
 
-function openAuthenticator(
+type Parts = ReturnType<typeof createParts>;
+
+/** Everything behind the API: who may come in, the agents, and what runs jobs and tunnels on them. */
+function createParts(
   config: OrchestratorConfig,
-  { keys }: State,
-  logger: Logger,
-): Promise<Authenticator> {
-  const { agentKeys = [], clientKeys = [], adminKeys = [] } = config;
-  const staticKeys = [...agentKeys, ...clientKeys, ...adminKeys];
-  for (const { secret } of staticKeys) secrets.register(secret);
-  return Authenticator.open({ staticKeys, store: keys, logger });
-}
-
-/** @throws {StartError} with exit code 2 when no agent, or no client, could come in */
-function requireKeys(authenticator: Authenticator): void {
-  const missing = (["agent", "client"] as const).filter((role) => !authenticator.knows(role));
-  if (missing.length === 0) return;
-  const lines = missing.map(
-    (role) =>
-      `  - No ${role} key: give ORCH_${role.toUpperCase()}_KEYS, or make one with ` +
-      `porchlight keys create --role ${role} --name NAME`,
-  );
-  throw new StartError(
-    2,
-    `Nobody could use this orchestrator, nothing was started:\n${lines.join("\n")}`,
-  );
-}
-
-/** @throws {StartError} when the files cannot be read or do not belong together */
-function loadTls({ tlsCert, tlsKey }: OrchestratorConfig, logger: Logger): TlsFiles | undefined {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  try {
-    return new TlsFiles({ cert: tlsCert, key: tlsKey }, logger);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(
-      1,
-      `Could not use the certificate ${tlsCert} with the key ${tlsKey}: ${reason}`,
-      { cause },
-    );
-  }
-}
-
-/** What runs jobs and tunnels on the agents of the registry. */
-function createWork(config: OrchestratorConfig, registry: Registry, logger: Logger) {
-  const selector = new Selector<AgentRecord>({
-    pool: registry,
-    strategy: config.selection,
-    random: Math.random,
-  });
+  base: { readonly store: State; readonly authenticator: Authenticator; readonly logger: Logger },
+) {
+  const { authenticator, logger, store } = base;
+  const { selection: strategy, queueWaitMs, heartbeatMs, maxBodyBytes, trustProxy = [] } = config;
+  const registry = new Registry({ pauses: store.pauses });
+  const selector = new Selector<AgentRecord>({ pool: registry, strategy, random: Math.random });
   const waitingLine = new WaitingLine({ registry, selector });
-  const { queueWaitMs } = config;
-  const dispatcher = new Dispatcher({ waitingLine, selector, queueWaitMs, logger });
-  const tunnels = new Tunnels({ waitingLine, queueWaitMs, logger });
-  return { waitingLine, dispatcher, tunnels };
+  const readiness: Readiness = { ready: false };
+  return {
+    authenticator,
+    registry,
+    waitingLine,
+    readiness,
+    dispatcher: new Dispatcher({ waitingLine, selector, queueWaitMs, logger }),
+    tunnels: new Tunnels({ waitingLine, queueWaitMs, logger }),
+    door: createAgentDoor({
+      authenticator,
+      registry,
+      heartbeatMs,
+      maxBodyBytes,
+      trustProxy,
+      logger,
+    }),
+  };
+}
+
+function createNodeApi(config: OrchestratorConfig, parts: Parts, logger: Logger): Promise<Api> {
+  const { authenticator: keys, registry, dispatcher, readiness } = parts;
+  const connectionLimit = new ConnectionLimit();
+  const metrics = createMetrics(parts, connectionLimit);
+  const requireAdmin = (authorization?: string): void =>
+    void authorise(keys, authorization, ["admin"]);
+  return createApi({
+    keys,
+    jobs: new CountedJobs(dispatcher, (outcome, ms) => metrics.jobEnded(outcome, ms)),
+    pool: registry,
+    rules: jobRules(config),
+    maxBodyBytes: config.maxBodyBytes,
+    trustProxy: config.trustProxy ?? [],
+    version: ORCHESTRATOR_PROGRAM.version,
+    logger,
+    isDraining: () => !readiness.ready,
+    plugins: [healthRoutes(readiness), metricsRoute({ metrics, requireAdmin })],
+    connectionLimit,
+  });
+}
+
+function createMetrics(parts: Parts, connections: ConnectionLimit): NodeMetrics {
+  return new NodeMetrics({
+    agents: parts.registry,
+    jobs: parts.dispatcher,
+    tunnels: parts.tunnels,
+    waiting: parts.waitingLine,
+    connections,
+    linkCounters: () => ({ ...parts.door.counters }),
+  });
 }
 
 /** What this orchestrator lets a job do. */

@@ -1,0 +1,58 @@
+/** What a node needs before it may start: keys that are known, a certificate that can be used. */
+import { secrets, type Logger } from "@porchlight/runtime/logger";
+import { Authenticator } from "./accounts/authenticator.ts";
+import type { OrchestratorConfig } from "./config.ts";
+import { StartError } from "./start-error.ts";
+import type { KeyStore } from "./state/key-store.ts";
+import { TlsFiles } from "./tls-files.ts";
+
+/** Recognises the configured and the stored keys; from here on no log shows the configured ones. */
+export function openAuthenticator(
+  config: OrchestratorConfig,
+  keys: KeyStore,
+  logger: Logger,
+): Promise<Authenticator> {
+  const { agentKeys = [], clientKeys = [], adminKeys = [] } = config;
+  const staticKeys = [...agentKeys, ...clientKeys, ...adminKeys];
+  for (const { secret } of staticKeys) secrets.register(secret);
+  return Authenticator.open({ staticKeys, store: keys, logger });
+}
+
+/**
+ * Checks that an agent and a client could come in.
+ * @throws {StartError} with exit code 2 when one could not
+ */
+export function requireKeys(authenticator: Authenticator): void {
+  const missing = (["agent", "client"] as const).filter((role) => !authenticator.knows(role));
+  if (missing.length === 0) return;
+  const lines = missing.map(
+    (role) =>
+      `  - No ${role} key: give ORCH_${role.toUpperCase()}_KEYS, or make one with ` +
+      `porchlight keys create --role ${role} --name NAME`,
+  );
+  throw new StartError(
+    2,
+    `Nobody could use this orchestrator, nothing was started:\n${lines.join("\n")}`,
+  );
+}
+
+/**
+ * The certificate's files, or `undefined` when none is configured.
+ * @throws {StartError} with exit code 1 when they cannot be read or do not belong together
+ */
+export function loadTls(
+  { tlsCert, tlsKey }: OrchestratorConfig,
+  logger: Logger,
+): TlsFiles | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  try {
+    return new TlsFiles({ cert: tlsCert, key: tlsKey }, logger);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StartError(
+      1,
+      `Could not use the certificate ${tlsCert} with the key ${tlsKey}: ${reason}`,
+      { cause },
+    );
+  }
+}
