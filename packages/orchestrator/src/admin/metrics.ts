@@ -1,0 +1,137 @@
+/** What this node counts, in Prometheus' text format. */
+import { AGENT_STATUSES } from "@porchlight/protocol/job";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry as Metrics } from "prom-client";
+import { agentStatus, type AgentRecord } from "../agents/registry.ts";
+import type { JobOutcome } from "../jobs/job.ts";
+
+const PREFIX = "porchlight_";
+
+/** From a kept-alive connection next door to the longest job. Seconds. */
+const DURATION_BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
+
+/** Where the numbers come from that somebody else keeps; read when metrics are asked for. */
+export interface MetricSources {
+  /** Every agent that has a link. */
+  readonly agents: { readonly records: readonly AgentRecord[] };
+  readonly jobs: { readonly inFlight: number };
+  readonly tunnels?: { readonly inFlight: number };
+  readonly waiting: { readonly length: number };
+  readonly connections?: { readonly open: number };
+  /** What is counted on agent links, by names in camel case that are always the same. */
+  readonly linkCounters: () => Readonly<Record<string, number>>;
+}
+
+export class NodeMetrics {
+  readonly #metrics = new Metrics();
+  readonly #jobs: Counter<"code">;
+  readonly #bytes: Counter<"direction">;
+  readonly #seconds: Histogram;
+
+  constructor(sources: MetricSources) {
+    const registers = [this.#metrics];
+    collectDefaultMetrics({ register: this.#metrics });
+    this.#jobs = new Counter({
+      name: `${PREFIX}jobs_total`,
+      help: "Jobs that have ended, by error code; completed for those without",
+      labelNames: ["code"],
+      registers,
+    });
+    this.#bytes = new Counter({
+      name: `${PREFIX}job_bytes_total`,
+      help: "Body bytes of completed jobs, to and from targets",
+      labelNames: ["direction"],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: `${PREFIX}job_duration_seconds`,
+      help: "From acceptance of a job to its end",
+      buckets: DURATION_BUCKETS_S,
+      registers,
+    });
+    this.#addGauges(sources);
+    this.#addAgents(sources);
+    this.#addLinkCounters(sources);
+  }
+
+  /** Media type of `text`. */
+  get contentType(): string {
+    return this.#metrics.contentType;
+  }
+
+  /** Everything at this moment. */
+  text(): Promise<string> {
+    return this.#metrics.metrics();
+  }
+
+  /** Counts a job that has ended after `ms` milliseconds. */
+  jobEnded(outcome: JobOutcome, ms: number): void {
+    this.#seconds.observe(ms / 1000);
+    if (outcome.status !== "completed") {
+      this.#jobs.inc({ code: outcome.error.code });
+      return;
+    }
+    this.#jobs.inc({ code: "completed" });
+    this.#bytes.inc({ direction: "sent" }, outcome.bytes.sent);
+    this.#bytes.inc({ direction: "received" }, outcome.bytes.received);
+  }
+
+  #addGauges({ jobs, tunnels, waiting, connections }: MetricSources): void {
+    this.#addGauge("jobs_in_flight", "Jobs accepted and not ended", () => jobs.inFlight);
+    this.#addGauge("jobs_waiting", "Jobs and tunnels waiting for an agent", () => waiting.length);
+    if (tunnels !== undefined) {
+      this.#addGauge("tunnels_in_flight", "Tunnels open", () => tunnels.inFlight);
+    }
+    if (connections !== undefined) {
+      this.#addGauge(
+        "connections_open",
+        "Connections of clients and agents",
+        () => connections.open,
+      );
+    }
+  }
+
+  #addGauge(name: string, help: string, read: () => number): void {
+    const gauge = new Gauge({
+      name: PREFIX + name,
+      help,
+      registers: [],
+      collect() {
+        this.set(read());
+      },
+    });
+    this.#metrics.registerMetric(gauge);
+  }
+
+  #addAgents({ agents }: MetricSources): void {
+    const gauge = new Gauge({
+      name: `${PREFIX}agents`,
+      help: "Agents with a link, by status",
+      labelNames: ["status"],
+      registers: [],
+      collect() {
+        for (const status of AGENT_STATUSES) if (status !== "offline") this.set({ status }, 0);
+        for (const record of agents.records) this.inc({ status: agentStatus(record) });
+      },
+    });
+    this.#metrics.registerMetric(gauge);
+  }
+
+  #addLinkCounters({ linkCounters }: MetricSources): void {
+    for (const name of Object.keys(linkCounters())) {
+      const counter = new Counter({
+        name: `${PREFIX}link_${snakeCase(name)}_total`,
+        help: `Agent links: ${snakeCase(name).replaceAll("_", " ")}`,
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(linkCounters()[name] ?? 0);
+        },
+      });
+      this.#metrics.registerMetric(counter);
+    }
+  }
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

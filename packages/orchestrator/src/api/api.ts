@@ -1,0 +1,142 @@
+/** The door of the HTTP API: the hot route on bare node:http, every other one in the framework. */
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { ProxyError } from "@porchlight/protocol/errors";
+import type { Logger } from "@porchlight/runtime/logger";
+import type { CidrList } from "@porchlight/runtime/target-policy";
+import type { FastifyInstance, FastifyPluginCallback } from "fastify";
+import type { JobRules } from "../jobs/job-request.ts";
+import { agentRoutes } from "./agent-routes.ts";
+import { problemAnswer, send } from "./answer.ts";
+import type { KeyRing } from "./bearer.ts";
+import { clientErrorAnswer, closing, sendOnSocket } from "./client-error.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
+import { docsRoutes } from "./docs-routes.ts";
+import { createHttpApp } from "./http-app.ts";
+import { ipRoute } from "./ip-route.ts";
+import { jobRoute } from "./job-docs-route.ts";
+import { JobRoute } from "./job-route.ts";
+import { collectOpenApi } from "./openapi.ts";
+import type { AgentPool, JobRunner } from "./ports.ts";
+import { requestIdOf } from "./request-id.ts";
+
+export interface ApiOptions {
+  readonly keys: KeyRing;
+  readonly jobs: JobRunner;
+  readonly pool: AgentPool;
+  readonly rules: JobRules;
+  /** Largest body of a job request. */
+  readonly maxBodyBytes: number;
+  /** Proxies whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: CidrList;
+  /** Of this program. */
+  readonly version: string;
+  readonly logger: Pick<Logger, "debug" | "error">;
+  /** Whether this node is leaving: connections are closed after their next answer. */
+  isDraining(): boolean;
+  /** Routes of other rooms. */
+  readonly plugins?: readonly FastifyPluginCallback[];
+  /** Default: one by this process's descriptors. */
+  readonly connectionLimit?: ConnectionLimit;
+  /** How long a client may take to send a job request. Default 30,000 ms. */
+  readonly bodyDeadlineMs?: number;
+}
+
+export interface Api {
+  /** Takes the `request` events of a server. */
+  readonly handle: RequestListener;
+  /** Lets a server answer what is no good request too, and keeps its connections within the descriptors. */
+  protect(server: Server): void;
+  /** Ends the framework; calls under way go on. */
+  close(): Promise<void>;
+}
+
+/** Makes the API; nothing is listened on. */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const { keys, pool, logger, connectionLimit = new ConnectionLimit() } = options;
+  const jobs = new JobRoute({ ...options, isOverloaded: () => connectionLimit.isExceeded });
+  const app = createHttpApp({ logger });
+  await collectOpenApi(app, options.version);
+  const plugins = [
+    jobRoute((...call) => jobs.handle(...call)),
+    agentRoutes({ keys, pool }),
+    ipRoute(options.trustProxy),
+    docsRoutes,
+    ...(options.plugins ?? []),
+  ];
+  for (const plugin of plugins) await app.register(plugin);
+  await app.ready();
+  return new HttpApi({ app, jobs, connectionLimit, isDraining: () => options.isDraining() });
+}
+
+interface HttpApiParts {
+  readonly app: FastifyInstance;
+  readonly jobs: JobRoute;
+  readonly connectionLimit: ConnectionLimit;
+  isDraining(): boolean;
+}
+
+const JOB_PATH = "/v1/request";
+
+class HttpApi implements Api {
+  readonly #parts: HttpApiParts;
+  /** The answer under way on a connection. */
+  readonly #current = new WeakMap<Duplex, ServerResponse>();
+
+  constructor(parts: HttpApiParts) {
+    this.#parts = parts;
+  }
+
+  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#follow(request.socket, response);
+    if (this.#parts.isDraining()) response.setHeader("Connection", "close");
+    const { method, url = "" } = request;
+    if (method === "POST" && (url === JOB_PATH || url.startsWith(`${JOB_PATH}?`))) {
+      void this.#parts.jobs.handle(request, response, requestIdOf(request));
+      return;
+    }
+    if (request.headers.expect !== undefined) response.writeContinue();
+    this.#parts.app.routing(request, response);
+  };
+
+  protect(server: Server): void {
+    this.#parts.connectionLimit.watch(server);
+    // The body is asked for once the head has been judged (faults A3).
+    server.on("checkContinue", this.handle);
+    server.on("checkExpectation", this.handle);
+    server.on("clientError", this.#answerNonsense);
+    server.on("connect", refuseConnect);
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.app.close();
+  }
+
+  #follow(socket: Socket, response: ServerResponse): void {
+    this.#current.set(socket, response);
+    // A write that meets a lost connection is told by `close` as well.
+    response.on("error", ignore);
+    response.once("close", () => {
+      if (this.#current.get(socket) === response) this.#current.delete(socket);
+    });
+  }
+
+  readonly #answerNonsense = (error: Error & { readonly code?: string }, socket: Duplex): void => {
+    const current = this.#current.get(socket);
+    if (error.code === "ECONNRESET" || current?.headersSent === true) socket.destroy();
+    else if (current !== undefined) send(current, clientErrorAnswer(error));
+    else if (!socket.writableEnded) sendOnSocket(socket, clientErrorAnswer(error));
+  };
+}
+
+function refuseConnect(request: IncomingMessage, socket: Duplex): void {
+  socket.on("error", () => socket.destroy());
+  const error = new ProxyError("method_not_allowed", "This is no proxy: it takes no CONNECT");
+  const context = { requestId: requestIdOf(request), allow: ["POST"] };
+  sendOnSocket(socket, closing(problemAnswer(error, context)));
+}
+
+function ignore(): void {
+  // Nothing to do.
+}

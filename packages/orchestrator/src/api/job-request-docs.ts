@@ -1,0 +1,101 @@
+/** The job request for the OpenAPI document: what each field means, its default, an example. */
+import type { JobRequest } from "@porchlight/protocol/job";
+import { JobRequest as JobRequestShape } from "@porchlight/protocol/job";
+import { MAX_METADATA_CHARS } from "@porchlight/protocol/limits";
+import { JOB_DEFAULTS } from "../jobs/job-request.ts";
+
+interface FieldNote {
+  readonly description: string;
+  readonly default?: string | number | boolean;
+}
+
+const NOT_YET = "Not available yet: refused.";
+
+/** Field → what it means; a field without a note does not compile. */
+const NOTES: Readonly<Record<keyof JobRequest, FieldNote>> = {
+  url: { description: "Absolute http or https URL, without user name and password." },
+  method: { description: "HTTP method.", default: JOB_DEFAULTS.method },
+  headers: {
+    description:
+      "Name → value, or a list of values. The agent writes Host and everything that frames the message.",
+  },
+  body: { description: "Request body as text, sent as UTF-8. Not with GET or HEAD." },
+  bodyBase64: { description: "Request body as padded Base64, instead of body." },
+  timeoutMs: {
+    description:
+      "From acceptance to the last byte of the answer, waiting and retries included. The default is the orchestrator's ORCH_JOB_TIMEOUT_MS.",
+  },
+  followRedirects: {
+    description: "Whether the agent follows redirects.",
+    default: JOB_DEFAULTS.followRedirects,
+  },
+  maxRedirects: {
+    description: "Redirects that are followed at most.",
+    default: JOB_DEFAULTS.maxRedirects,
+  },
+  maxResponseBytes: {
+    description:
+      "Longer answers fail with response_too_large. Default: ORCH_MAX_BODY_BYTES with format json, none with raw.",
+  },
+  maxRetries: {
+    description: "Further agents that are tried at most, only where repeating is safe.",
+    default: JOB_DEFAULTS.maxRetries,
+  },
+  retryUnsafe: {
+    description: "Repeat even a method that is not idempotent, such as POST.",
+    default: JOB_DEFAULTS.retryUnsafe,
+  },
+  country: { description: NOT_YET },
+  region: { description: NOT_YET },
+  city: { description: NOT_YET },
+  asn: { description: NOT_YET },
+  labels: { description: "Only agents that have all of these labels." },
+  agent: { description: "Only the agent with this id or name." },
+  session: { description: NOT_YET },
+  sessionTtl: { description: NOT_YET },
+  sessionStrict: { description: NOT_YET },
+  priority: {
+    description: "Order of waiting jobs: 9 is served first.",
+    default: JOB_DEFAULTS.priority,
+  },
+  format: {
+    description: "json: one document with everything. raw: the target's answer as it comes.",
+    default: JOB_DEFAULTS.format,
+  },
+  bodyEncoding: {
+    description:
+      "How format json holds the body; utf8 falls back to base64 when the body is no UTF-8.",
+    default: JOB_DEFAULTS.bodyEncoding,
+  },
+  tag: { description: "Any text; echoed." },
+  metadata: {
+    description: `Any object of at most ${MAX_METADATA_CHARS} characters as JSON; echoed.`,
+  },
+  callbackUrl: { description: NOT_YET },
+};
+
+const EXAMPLES: readonly JobRequest[] = [
+  { url: "https://example.com/", bodyEncoding: "utf8" },
+  {
+    url: "https://example.com/form",
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"q":1}',
+    timeoutMs: 10_000,
+    labels: { site: "lisbon" },
+  },
+];
+
+/** Schema of the body of `POST /v1/request`. */
+export const jobRequestSchema = {
+  ...JobRequestShape,
+  $id: "JobRequest",
+  title: "JobRequest",
+  properties: Object.fromEntries(
+    Object.entries(JobRequestShape.properties).map(([field, schema]) => [
+      field,
+      { ...schema, ...NOTES[field as keyof JobRequest] },
+    ]),
+  ),
+  examples: EXAMPLES,
+};

@@ -1,0 +1,71 @@
+/** Streams a job's answer to the client as it comes: `format: raw`. */
+import type { ServerResponse } from "node:http";
+import { TLSSocket } from "node:tls";
+import type { Job, JobSink, Serving } from "../jobs/job.ts";
+import { finish } from "./answer.ts";
+import { rawHead } from "./raw-head.ts";
+
+/**
+ * Hands every piece on and gives its credit back once the client has taken it: a slow client holds up its own
+ * stream and costs no more memory here than the stream's window (faults F10).
+ */
+export class RawSink implements JobSink {
+  readonly #response: ServerResponse;
+  readonly #job: Job;
+  #committed = false;
+  #hasBody = false;
+  /** Bytes written and not yet taken by the client's connection. */
+  #owedBytes = 0;
+  #consume: ((bytes: number) => void) | undefined;
+
+  constructor(response: ServerResponse, job: Job) {
+    this.#response = response;
+    this.#job = job;
+    response.on("drain", this.#giveBack);
+  }
+
+  get committed(): boolean {
+    return this.#committed;
+  }
+
+  begin(serving: Serving): void {
+    this.#committed = true;
+    const { status, headers } = rawHead(serving, this.#job);
+    this.#response.writeHead(status, [...headers]);
+    // Mostly the body comes in this tick and takes the head along; a body that is late must not hold it up.
+    setImmediate(() => {
+      if (!this.#hasBody && !this.#response.writableEnded) this.#response.flushHeaders();
+    });
+  }
+
+  data(chunk: Uint8Array, consume: (bytes: number) => void): void {
+    if (this.#response.destroyed) return consume(chunk.length);
+    this.#hasBody = true;
+    this.#consume = consume;
+    this.#owedBytes += chunk.length;
+    if (this.#response.write(chunk)) this.#giveBack();
+  }
+
+  reset(): void {
+    throw new TypeError("An answer that has begun cannot be taken back");
+  }
+
+  /** The answer is complete. */
+  end(): void {
+    finish(this.#response);
+  }
+
+  /** The answer has failed: the client must see a broken connection, never a short success (faults F1). */
+  abort(): void {
+    const { socket } = this.#response;
+    if (socket === null || socket instanceof TLSSocket) this.#response.destroy();
+    // Without a length and without chunks (HTTP/1.0), an orderly end would look like the end of the body.
+    else socket.resetAndDestroy();
+  }
+
+  readonly #giveBack = (): void => {
+    const bytes = this.#owedBytes;
+    this.#owedBytes = 0;
+    if (bytes > 0) this.#consume?.(bytes);
+  };
+}

@@ -1,0 +1,145 @@
+/** Shapes of answers, for the OpenAPI document. */
+import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
+import {
+  AGENT_STATUSES,
+  type AgentView,
+  type Attempt,
+  type Exit,
+  JOB_STATUSES,
+  type JobResult,
+  type JobTimings,
+  type Problem,
+} from "@porchlight/protocol/job";
+import Type, { type TSchema } from "typebox";
+
+/** One schema per property of a shape: a new property without a schema does not compile. */
+type SchemasOf<Shape> = { readonly [Name in keyof Required<Shape>]: TSchema };
+
+const CODES = Object.keys(ERRORS) as ErrorCode[];
+
+const text = (description: string): TSchema => Type.String({ description });
+const count = (description: string): TSchema => Type.Integer({ minimum: 0, description });
+const ms = (description: string): TSchema => Type.Number({ minimum: 0, description });
+
+const place = {
+  country: Type.Optional(text("ISO 3166-1 alpha-2")),
+  region: Type.Optional(Type.String()),
+  city: Type.Optional(Type.String()),
+  asn: Type.Optional(Type.Integer()),
+};
+
+const attemptSchema = Type.Object({
+  agent: text("Agent id"),
+  error: Type.Optional(
+    Type.Enum(CODES, { description: "Why it failed; absent on the one that succeeded" }),
+  ),
+  ms: ms("From choosing the agent to the attempt's end"),
+} satisfies SchemasOf<Attempt>);
+
+const exitSchema = Type.Object({
+  agentId: text("Agent id"),
+  name: text("Agent name"),
+  ip: text("Public address of the agent, as observed"),
+  ...place,
+} satisfies SchemasOf<Exit>);
+
+const timingsSchema = Type.Object({
+  queueMs: ms("Waiting for an agent"),
+  dnsMs: ms("Name resolution at the agent; 0 on a kept-alive connection"),
+  connectMs: ms("TCP connect"),
+  tlsMs: ms("TLS handshake"),
+  ttfbMs: ms("At the agent, from the start to the first byte of the answer"),
+  totalMs: ms("From acceptance to the last byte"),
+} satisfies SchemasOf<JobTimings>);
+
+const bytesSchema = Type.Object({
+  sent: count("To the target"),
+  received: count("From the target"),
+});
+
+/** A completed job. */
+export const jobResultSchema = Type.Object(
+  {
+    id: text("Job id"),
+    status: Type.Enum([...JOB_STATUSES]),
+    statusCode: Type.Integer({ description: "The target's status; its 404 is a completed job" }),
+    url: text("Final URL, after redirects"),
+    headers: Type.Record(Type.String(), Type.Union([Type.String(), Type.Array(Type.String())]), {
+      description: "Lower-case name → value, or list where the target repeated it",
+    }),
+    body: text("As bodyEncoding says"),
+    bodyEncoding: Type.Enum(["base64", "utf8"]),
+    truncated: Type.Boolean(),
+    attempts: Type.Array(attemptSchema),
+    exit: exitSchema,
+    bytes: bytesSchema,
+    timings: timingsSchema,
+    tag: Type.Optional(text("As given")),
+    metadata: Type.Optional(
+      Type.Object({}, { additionalProperties: true, description: "As given" }),
+    ),
+  } satisfies SchemasOf<JobResult>,
+  { $id: "JobResult", title: "JobResult" },
+);
+
+/** An agent of the pool. */
+export const agentSchema = Type.Object(
+  {
+    id: text("Agent id"),
+    name: text("Given by its operator"),
+    status: Type.Enum([...AGENT_STATUSES], { description: "Only available takes new work" }),
+    connectedAt: Type.Union([Type.String({ format: "date-time" }), Type.Null()]),
+    lastSeenAt: Type.String({ format: "date-time" }),
+    ip: text("Public address, as observed"),
+    ...place,
+    org: Type.Optional(Type.String()),
+    version: text("Of the agent program"),
+    os: Type.String(),
+    profile: Type.Enum(["mux", "json"], { description: "How its link works" }),
+    labels: Type.Record(Type.String(), Type.String()),
+    inFlight: count("Jobs and tunnels under way"),
+    maxConcurrency: count("Jobs and tunnels at a time"),
+    rttMs: Type.Union([Type.Number(), Type.Null()], { description: "Smoothed round trip" }),
+    jobs: Type.Object({
+      completed: count("Since it is known"),
+      failed: count("Since it is known"),
+    }),
+    bytes: bytesSchema,
+  } satisfies SchemasOf<AgentView>,
+  { $id: "Agent", title: "Agent" },
+);
+
+/** Any refusal or failure. Source: RFC 9457. */
+export const problemSchema = Type.Object(
+  {
+    type: text("urn:porchlight:error: and the code"),
+    title: text("Short, the same for every occurrence"),
+    status: Type.Integer({ description: "HTTP status" }),
+    detail: text("What was wrong this time"),
+    code: Type.Enum(CODES),
+    fault: Type.Enum(["client", "orchestrator", "agent", "target"], {
+      description: "Who has to change something",
+    }),
+    retryable: Type.Boolean({ description: "Whether asking again can help" }),
+    requestId: text("For logs and questions"),
+    jobId: Type.Optional(Type.String()),
+    attempts: Type.Optional(Type.Array(attemptSchema)),
+  } satisfies SchemasOf<Problem>,
+  {
+    $id: "Problem",
+    title: "Problem",
+    examples: [
+      {
+        type: "urn:porchlight:error:no_agent_available",
+        title: "No agent available",
+        status: 503,
+        detail: "No agent became free within 5000 ms",
+        code: "no_agent_available",
+        fault: "orchestrator",
+        retryable: true,
+        requestId: "req_0123456789abcdefghjkmnpq",
+        attempts: [],
+      },
+    ],
+  },
+);
