@@ -10,7 +10,7 @@ export interface CommandContext {
   /** Unix epoch milliseconds. */
   readonly now: () => number;
   /** Opens the embedded store of a data directory. */
-  readonly openState: (dataDir: string) => State;
+  readonly openState: (dataDir: string) => Promise<State>;
 }
 
 /** A variable of the environment; one set to nothing counts as not set. */

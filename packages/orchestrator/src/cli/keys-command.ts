@@ -22,7 +22,7 @@ export function keysCommand(context: CommandContext): Command {
   const dataDir = variable(context.env, "ORCH_DATA_DIR") ?? "./.porchlight";
   keys.option("--data-dir <path>", "where the embedded store is (ORCH_DATA_DIR)", dataDir);
   const withStore: WithStore = async (work) => {
-    const state = context.openState(keys.opts<{ dataDir: string }>().dataDir);
+    const state = await context.openState(keys.opts<{ dataDir: string }>().dataDir);
     try {
       context.stdout.write(await work(state.keys));
     } finally {

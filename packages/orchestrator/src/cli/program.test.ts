@@ -35,7 +35,7 @@ function setup(t: TestContext) {
         stdout: stdout.stream,
         stderr: stderr.stream,
         now: () => clock.nowMs,
-        openState: openSqliteState,
+        openState: async (dir) => openSqliteState(dir),
       },
       version: "1.2.3",
       startOrchestrator: async (flags) => {
