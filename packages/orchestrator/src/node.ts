@@ -42,7 +42,7 @@ export async function startNode(
 ): Promise<RunningNode> {
   await using opened = new AsyncDisposableStack();
   const store = opened.adopt(state ?? openStore(config), (it) => it.close());
-  const authenticator = opened.adopt(await openAuthenticator(config, store.keys, logger), (it) =>
+  const authenticator = opened.adopt(openAuthenticator(config, store.keys, logger), (it) =>
     it.close(),
   );
   if (!keysOptional) requireKeys(authenticator);

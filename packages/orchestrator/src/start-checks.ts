@@ -11,11 +11,11 @@ export function openAuthenticator(
   config: OrchestratorConfig,
   keys: KeyStore,
   logger: Logger,
-): Promise<Authenticator> {
+): Authenticator {
   const { agentKeys = [], clientKeys = [], adminKeys = [] } = config;
   const staticKeys = [...agentKeys, ...clientKeys, ...adminKeys];
   for (const { secret } of staticKeys) secrets.register(secret);
-  return Authenticator.open({ staticKeys, store: keys, logger });
+  return new Authenticator({ staticKeys, store: keys, logger });
 }
 
 /**

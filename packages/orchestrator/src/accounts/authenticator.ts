@@ -1,7 +1,8 @@
 /**
- * Recognises keys. All of them, static and stored, are held in one map by the SHA-256 of the key: looking a
- * key up takes microseconds, touches no storage, and is the same work for known and unknown ones (faults A19).
- * The store is asked for changes once a second, so that a key revoked by another process is noticed.
+ * Recognises keys. All of them, static and stored, are held in one map by the SHA-256 of the key, so that a
+ * known key costs a microsecond and no storage. Any other, be it absent, wrong, revoked or expired, costs the
+ * same work each (faults A19): the store is asked whether the key is new, and the map once more. The store is
+ * also asked once a second, so that a key revoked by another process is noticed.
  */
 import * as crypto from "node:crypto";
 import type { Logger } from "@porchlight/runtime/logger";
@@ -44,9 +45,11 @@ export class Authenticator {
   readonly #logger: Pick<Logger, "warn">;
   readonly #now: () => number;
   #revision = 0;
+  #isStoreFailing = false;
   #timer: NodeJS.Timeout | undefined;
 
-  private constructor(options: AuthenticatorOptions) {
+  /** Reads the whole store once; throws when that fails. */
+  constructor(options: AuthenticatorOptions) {
     this.#store = options.store;
     this.#logger = options.logger;
     this.#now = options.now ?? Date.now;
@@ -54,21 +57,17 @@ export class Authenticator {
       const digest = digestOf(secret);
       this.#known.set(digest.toString("hex"), { digest, principal, expiresAtMs: Infinity });
     }
-  }
-
-  /** An authenticator that has read the whole store once. Rejects when the store cannot be read. */
-  static async open(options: AuthenticatorOptions): Promise<Authenticator> {
-    const authenticator = new Authenticator(options);
-    await authenticator.#readChanges();
-    return authenticator;
+    this.#readChanges();
   }
 
   /** Who presents this key; `undefined` for no, an unknown, a revoked and an expired one alike. */
   authenticate(presented: string | undefined): Principal | undefined {
     const digest = digestOf(presented ?? "");
-    const known = this.#known.get(digest.toString("hex")) ?? NOBODY;
-    const matches = crypto.timingSafeEqual(digest, known.digest);
-    return matches && this.#now() < known.expiresAtMs ? known.principal : undefined;
+    const principal = this.#find(digest);
+    if (principal !== undefined) return principal;
+    // A key made a moment ago works at once.
+    this.#tryReadChanges();
+    return this.#find(digest);
   }
 
   /** Hears of every key that stops being valid, revoked or expired; returns how to stop hearing. */
@@ -79,16 +78,12 @@ export class Authenticator {
 
   /** Begins to ask the store for changes every `KEY_POLL_MS`; the timer keeps no process alive. */
   start(): void {
-    this.#timer ??= setInterval(() => void this.refresh(), KEY_POLL_MS).unref();
+    this.#timer ??= setInterval(() => this.refresh(), KEY_POLL_MS).unref();
   }
 
-  /** Takes over what has changed in the store and forgets what has expired. Never rejects (faults F17). */
-  async refresh(): Promise<void> {
-    try {
-      await this.#readChanges();
-    } catch (err) {
-      this.#logger.warn({ err }, "Keys could not be read again; the ones known so far stay valid");
-    }
+  /** Takes over what has changed in the store and forgets what has expired. Never throws. */
+  refresh(): void {
+    this.#tryReadChanges();
     this.#forgetExpired();
   }
 
@@ -104,8 +99,27 @@ export class Authenticator {
     return this.#known.values().some((key) => key.principal.role === role && now < key.expiresAtMs);
   }
 
-  async #readChanges(): Promise<void> {
-    const { revision, keys } = await this.#store.changesSince(this.#revision);
+  #find(digest: Buffer): Principal | undefined {
+    const known = this.#known.get(digest.toString("hex")) ?? NOBODY;
+    const matches = crypto.timingSafeEqual(digest, known.digest);
+    return matches && this.#now() < known.expiresAtMs ? known.principal : undefined;
+  }
+
+  /** A store that fails is told of once; until it works again, nothing changes (faults F17). */
+  #tryReadChanges(): void {
+    try {
+      this.#readChanges();
+      this.#isStoreFailing = false;
+    } catch (err) {
+      if (!this.#isStoreFailing) {
+        this.#logger.warn({ err }, "Keys could not be read again; those known so far stay valid");
+      }
+      this.#isStoreFailing = true;
+    }
+  }
+
+  #readChanges(): void {
+    const { revision, keys } = this.#store.changesSince(this.#revision);
     this.#revision = revision;
     for (const key of keys) {
       if (key.revokedAtMs === undefined) this.#known.set(key.hash, knownKey(key));

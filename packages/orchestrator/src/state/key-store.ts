@@ -23,8 +23,8 @@ export interface KeyChanges {
 }
 
 /**
- * Where keys are kept, possibly shared with other processes. Methods reject when the storage fails; what was
- * done before stays as it is.
+ * Where keys are kept, possibly shared with other processes. When the storage fails, methods reject or throw,
+ * and what was done before stays as it is.
  */
 export interface KeyStore {
   /** Adds a key; its id and hash must be new. */
@@ -33,6 +33,9 @@ export interface KeyStore {
   list(): Promise<readonly StoredKey[]>;
   /** Revokes for ever; `false` when no such key exists or it has been revoked before. */
   revoke(id: string, atMs: number): Promise<boolean>;
-  /** Everything that was changed, by any process, after `revision`; 0 for all there is. */
-  changesSince(revision: number): Promise<KeyChanges>;
+  /**
+   * Everything that was changed, by any process, after `revision`; 0 for all there is. Asked at every unknown
+   * key, so it has to be answered at once, within microseconds.
+   */
+  changesSince(revision: number): KeyChanges;
 }

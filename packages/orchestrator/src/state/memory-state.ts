@@ -37,7 +37,7 @@ class MemoryKeyStore implements KeyStore {
     return true;
   }
 
-  async changesSince(revision: number): Promise<KeyChanges> {
+  changesSince(revision: number): KeyChanges {
     const changed = this.#rows.values().filter((row) => row.revision > revision);
     return { revision: this.#revision, keys: changed.map((row) => row.key).toArray() };
   }

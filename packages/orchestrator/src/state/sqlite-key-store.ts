@@ -43,7 +43,7 @@ export class SqliteKeyStore implements KeyStore {
     return this.#revoke.run(atMs, id).changes === 1;
   }
 
-  async changesSince(revision: number): Promise<KeyChanges> {
+  changesSince(revision: number): KeyChanges {
     const rows = this.#since.all(revision);
     return { revision: Number(rows.at(-1)?.["revision"] ?? revision), keys: rows.map(storedKey) };
   }

@@ -55,9 +55,9 @@ test("faults G13: changesSince sees what another process revoked", async (t) => 
   const dir = temporaryDir(t);
   const [node, tool] = [openSqliteState(dir), openSqliteState(dir)];
   await tool.keys.create(KEY);
-  const { revision } = await node.keys.changesSince(0);
+  const { revision } = node.keys.changesSince(0);
   await tool.keys.revoke("key_1", 9);
-  const { keys } = await node.keys.changesSince(revision);
+  const { keys } = node.keys.changesSince(revision);
   assert.deepEqual(keys, [{ ...KEY, revokedAtMs: 9 }]);
   node.close();
   tool.close();

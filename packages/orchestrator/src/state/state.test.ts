@@ -66,15 +66,15 @@ for (const [adapter, open] of Object.entries(ADAPTERS)) {
       const { keys } = open(t);
       await keys.create(key(1));
       await keys.create(key(2));
-      const first = await keys.changesSince(0);
+      const first = keys.changesSince(0);
       assert.deepEqual(first.keys, [key(1), key(2)]);
-      assert.deepEqual(await keys.changesSince(first.revision), {
+      assert.deepEqual(keys.changesSince(first.revision), {
         revision: first.revision,
         keys: [],
       });
       await keys.revoke("key_1", 7);
       await keys.create(key(3));
-      const second = await keys.changesSince(first.revision);
+      const second = keys.changesSince(first.revision);
       assert.deepEqual(second.keys, [key(1, { revokedAtMs: 7 }), key(3)]);
     });
 
