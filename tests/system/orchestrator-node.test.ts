@@ -63,6 +63,36 @@ async function assertRefused(
   assert.equal(state.closed(), 1);
 }
 
+/** A node with one agent of one slot; `post` sends a job to it. */
+async function startWithAgent(drainMs: number) {
+  const config = { ...KEYS, ORCH_DRAIN_MS: String(drainMs), ORCH_QUEUE_WAIT_MS: "60000" };
+  const node = await start(config);
+  const { url } = node.apiAddress;
+  const agent = await connectJsonAgent({
+    url: url.replace("http", "ws"),
+    key: "agent-secret-0123456789",
+    hello: { name: "attic", maxConcurrency: 1 },
+  });
+  await until("the agent", () => node.registry.records.length === 1);
+  const call = async (path: string, init?: RequestInit) => {
+    const answer = await fetch(url + path, {
+      ...init,
+      headers: {
+        authorization: "Bearer client-secret-0123456789",
+        "content-type": "application/json",
+        connection: "close",
+      },
+    });
+    return {
+      status: answer.status,
+      body: (await answer.json()) as { readonly code?: string; readonly body?: string },
+    };
+  };
+  const post = () =>
+    call("/v1/request", { method: "POST", body: JSON.stringify({ url: "http://example.com/" }) });
+  return { node, agent, call, post };
+}
+
 /** Handles of this process that keep it alive, by kind. */
 function handles(): string[] {
   return process
@@ -150,6 +180,34 @@ test("close: nothing is left behind, called once or twice", async () => {
   await Promise.all([node.close(), node.close()]);
   assert.equal(state.closed(), 1);
   await until("no handles", () => handles().length <= before.length);
+});
+
+test("faults F3: close lets running work finish, refuses what waits, and is not ready meanwhile", async () => {
+  const { node, agent, call, post } = await startWithAgent(10_000);
+  const running = post();
+  const { jobId } = await agent.untilJob();
+  const waiting = post();
+  await until("a job in the line", () => node.waitingLine.length === 1);
+  const closed = node.close();
+  assert.equal((await waiting).body.code, "shutting_down");
+  assert.equal((await call("/readyz")).status, 503);
+  assert.equal((await call("/healthz")).status, 200);
+  assert.equal((await post()).body.code, "shutting_down");
+  await agent.untilMessage("drain");
+  agent.answer(jobId, "done");
+  const { status, body } = await running;
+  assert.equal(status, 200);
+  assert.equal(Buffer.from(body.body ?? "", "base64").toString(), "done");
+  await closed;
+  assert.equal((await agent.socket.untilEnd()).code, 1001);
+});
+
+test("faults F3: close cuts off work that is not done within the grace", async () => {
+  const { node, agent, post } = await startWithAgent(50);
+  const running = post();
+  await agent.untilJob();
+  await node.close();
+  assert.deepEqual((await running).body.code, "shutting_down");
 });
 
 test("close: a connection that does nothing does not hold it up for long", async () => {
