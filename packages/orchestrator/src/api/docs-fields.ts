@@ -12,7 +12,8 @@ export interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
-  readonly patternProperties?: Readonly<Record<string, Schema>>;
+  /** Of what an object of free names holds. */
+  readonly additionalProperties?: Schema | boolean;
   readonly required?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -77,8 +78,8 @@ export function typeName(schema: Schema): Html {
     return html`${schema.anyOf.map((item, index) => html`${index > 0 ? " or " : ""}${typeName(item)}`)}`;
   }
   if (schema.items !== undefined) return html`list of ${typeName(schema.items)}`;
-  const [values] = Object.values(schema.patternProperties ?? {});
-  if (values !== undefined) return html`object of ${typeName(values)}`;
+  const values = schema.additionalProperties;
+  if (typeof values === "object") return html`object of ${typeName(values)}`;
   return html`${[schema.type ?? "any"].flat().join(" or ")}`;
 }
 

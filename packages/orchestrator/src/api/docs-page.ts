@@ -1,7 +1,7 @@
 /** The human page of the API, made from its OpenAPI document: one file, no script, nothing loaded. */
 import { createHash } from "node:crypto";
 import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
-import { fieldTable } from "./docs-fields.ts";
+import { fieldTable, type Schema } from "./docs-fields.ts";
 import { operationSection, operationsOf, type OpenApiDocument } from "./docs-operation.ts";
 import { paragraphs } from "./docs-text.ts";
 import { html, Html } from "./html.ts";
@@ -60,7 +60,6 @@ function contents(document: OpenApiDocument): Html {
         ({ anchor, method, path }) => html`<li><a href="#${anchor}">${method} ${path}</a></li>`,
       )}
       ${shapes.map((name) => html`<li><a href="#${name}">${name}</a></li>`)}
-      <li><a href="#errors">Error codes</a></li>
     </ul>
   </nav>`;
 }
@@ -72,16 +71,21 @@ function sections(document: OpenApiDocument): Html {
     ${operationsOf(document).map((operation) => operationSection(operation, schemas))}
     <h2>Shapes</h2>
     <p>* is always there, or has to be.</p>
-    ${Object.entries(schemas).map(
-      ([name, schema]) =>
-        html`<section id="${name}">
-          <h3>${name}</h3>
-          ${fieldTable(schema)}
-        </section>`,
-    )}
-    <h2 id="errors">Error codes</h2>
+    ${Object.entries(schemas)
+      .filter(([, schema]) => schema.properties !== undefined)
+      .map(([name, schema]) => shapeSection(name, schema))}
+    <h2 id="ErrorCode">Error codes</h2>
     ${errorTable()}
   `;
+}
+
+function shapeSection(name: string, schema: Schema): Html {
+  const [example] = schema.examples ?? [];
+  const text = example === undefined ? undefined : JSON.stringify(example, undefined, 2);
+  return html`<section id="${name}">
+    <h3>${name}</h3>
+    ${fieldTable(schema)} ${text === undefined ? undefined : html`<pre>${text}</pre>`}
+  </section>`;
 }
 
 const RETRY_WORDS = { never: "no", "other-agent": "yes", later: "later" } as const;

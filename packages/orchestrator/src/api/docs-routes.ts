@@ -15,12 +15,12 @@ const CONTENT_SECURITY_POLICY = [
 /** `GET /openapi.json` and, for people, `GET /docs`: made once, when first asked for. */
 export const docsRoutes: FastifyPluginCallback = (app, _options, done) => {
   const schema = { tags: ["Health"], security: NO_SECURITY };
-  let json: string | undefined;
+  let json: Buffer | undefined;
   app.get(
     "/openapi.json",
     { schema: { ...schema, summary: "This API as OpenAPI" } },
     (_, reply) => {
-      json ??= JSON.stringify(app.swagger());
+      json ??= Buffer.from(JSON.stringify(app.swagger()));
       return reply.type("application/json").send(json);
     },
   );

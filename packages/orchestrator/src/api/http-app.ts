@@ -90,7 +90,8 @@ function refusalOfUnknownRoutes(
 
 function sendProblem(reply: FastifyReply, error: ProxyError, context: ProblemContext): void {
   const { status, headers, body } = problemAnswer(error, context);
-  void reply.code(status).headers(headers).send(body);
+  // As bytes: the framework would add a charset to the type of a text.
+  void reply.code(status).headers(headers).send(Buffer.from(body));
 }
 
 /** Foreign code → ours, with what is said instead of the framework's text. */

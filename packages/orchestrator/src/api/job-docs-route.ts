@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
 import type { FastifyPluginCallback } from "fastify";
-import Type from "typebox";
 import { BEARER_SECURITY, jsonAnswer, problemAnswers } from "./route-docs.ts";
 
 /** Codes of parts that no job passes. */
@@ -34,7 +33,14 @@ const SCHEMA = {
   security: BEARER_SECURITY,
   body: { $ref: "JobRequest#" },
   response: {
-    200: jsonAnswer("The target has answered", Type.Unsafe({ $ref: "JobResult#" })),
+    200: {
+      ...jsonAnswer("The target has answered", { $ref: "JobResult#" }),
+      headers: {
+        "Porchlight-Job": { type: "string", description: "Job id" },
+        "Porchlight-Exit": { type: "string", description: "Id of the agent that served it" },
+        "Porchlight-Attempts": { type: "integer", description: "Agents tried, that one included" },
+      },
+    },
     ...problemAnswers(CODES),
   },
 };

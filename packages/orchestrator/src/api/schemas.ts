@@ -15,11 +15,17 @@ import Type, { type TSchema } from "typebox";
 /** One schema per property of a shape: a new property without a schema does not compile. */
 type SchemasOf<Shape> = { readonly [Name in keyof Required<Shape>]: TSchema };
 
-const CODES = Object.keys(ERRORS) as ErrorCode[];
-
 const text = (description: string): TSchema => Type.String({ description });
 const count = (description: string): TSchema => Type.Integer({ minimum: 0, description });
 const ms = (description: string): TSchema => Type.Number({ minimum: 0, description });
+
+/** Every code of the error table. */
+export const errorCodeSchema = Type.Enum(Object.keys(ERRORS) as ErrorCode[], {
+  $id: "ErrorCode",
+  title: "ErrorCode",
+});
+
+const errorCode = Type.Unsafe<ErrorCode>({ $ref: "ErrorCode#" });
 
 const place = {
   country: Type.Optional(text("ISO 3166-1 alpha-2")),
@@ -30,9 +36,8 @@ const place = {
 
 const attemptSchema = Type.Object({
   agent: text("Agent id"),
-  error: Type.Optional(
-    Type.Enum(CODES, { description: "Why it failed; absent on the one that succeeded" }),
-  ),
+  /** Absent on the one that succeeded. */
+  error: Type.Optional(errorCode),
   ms: ms("From choosing the agent to the attempt's end"),
 } satisfies SchemasOf<Attempt>);
 
@@ -57,6 +62,21 @@ const bytesSchema = Type.Object({
   received: count("From the target"),
 });
 
+const RESULT_EXAMPLE: JobResult = {
+  id: "job_0123456789abcdefghjkmnpq",
+  status: "completed",
+  statusCode: 200,
+  url: "https://example.com/",
+  headers: { "content-type": "text/plain", "set-cookie": ["a=1", "b=2"] },
+  body: "SGVsbG8=",
+  bodyEncoding: "base64",
+  truncated: false,
+  attempts: [{ agent: "agent_0123456789abcdefghjk", ms: 84 }],
+  exit: { agentId: "agent_0123456789abcdefghjk", name: "kitchen", ip: "203.0.113.7" },
+  bytes: { sent: 0, received: 5 },
+  timings: { queueMs: 0, dnsMs: 12, connectMs: 18, tlsMs: 21, ttfbMs: 79, totalMs: 84 },
+};
+
 /** A completed job. */
 export const jobResultSchema = Type.Object(
   {
@@ -79,8 +99,26 @@ export const jobResultSchema = Type.Object(
       Type.Object({}, { additionalProperties: true, description: "As given" }),
     ),
   } satisfies SchemasOf<JobResult>,
-  { $id: "JobResult", title: "JobResult" },
+  { $id: "JobResult", title: "JobResult", examples: [RESULT_EXAMPLE] },
 );
+
+const AGENT_EXAMPLE: AgentView = {
+  id: "agent_0123456789abcdefghjk",
+  name: "kitchen",
+  status: "available",
+  connectedAt: "2026-01-31T08:00:00.000Z",
+  lastSeenAt: "2026-01-31T09:30:00.000Z",
+  ip: "203.0.113.7",
+  version: "1.0.0",
+  os: "linux x64",
+  profile: "mux",
+  labels: { site: "lisbon" },
+  inFlight: 0,
+  maxConcurrency: 8,
+  rttMs: 23.4,
+  jobs: { completed: 12, failed: 0 },
+  bytes: { sent: 5120, received: 20480 },
+};
 
 /** An agent of the pool. */
 export const agentSchema = Type.Object(
@@ -106,7 +144,7 @@ export const agentSchema = Type.Object(
     }),
     bytes: bytesSchema,
   } satisfies SchemasOf<AgentView>,
-  { $id: "Agent", title: "Agent" },
+  { $id: "Agent", title: "Agent", examples: [AGENT_EXAMPLE] },
 );
 
 /** Any refusal or failure. Source: RFC 9457. */
@@ -116,7 +154,7 @@ export const problemSchema = Type.Object(
     title: text("Short, the same for every occurrence"),
     status: Type.Integer({ description: "HTTP status" }),
     detail: text("What was wrong this time"),
-    code: Type.Enum(CODES),
+    code: errorCode,
     fault: Type.Enum(["client", "orchestrator", "agent", "target"], {
       description: "Who has to change something",
     }),
