@@ -8,9 +8,9 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { generate } from "selfsigned";
 import { createKey, revokeKey } from "porchlight/accounts/keys";
 import { readConfig, type OrchestratorConfig } from "porchlight/config";
+import { selfSigned } from "porchlight/certificate-fixture";
 import { startNode, type NodeOptions } from "porchlight/node";
 import type { StartError } from "porchlight/start-error";
 import { memoryState } from "porchlight/state/memory-state";
@@ -104,18 +104,16 @@ function handles(): string[] {
 async function certificateFiles(t: TestContext) {
   const folder = await temporaryFolder();
   t.after(() => folder[Symbol.asyncDispose]());
-  const make = async (name: string) =>
-    await generate([{ name: "commonName", value: name }], { keyType: "ec" });
-  const first = await make("first.test");
+  const first = await selfSigned("first.test");
   const env = {
     ...KEYS,
     ORCH_TLS_CERT: await folder.write("cert.pem", first.cert),
-    ORCH_TLS_KEY: await folder.write("key.pem", first.private),
+    ORCH_TLS_KEY: await folder.write("key.pem", first.key),
   };
   const replace = async (name: string) => {
-    const next = await make(name);
+    const next = await selfSigned(name);
     await writeFile(env.ORCH_TLS_CERT, next.cert);
-    await writeFile(env.ORCH_TLS_KEY, next.private);
+    await writeFile(env.ORCH_TLS_KEY, next.key);
   };
   return { env, replace };
 }

@@ -5,13 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { SecureContextOptions } from "node:tls";
-import { generate } from "selfsigned";
+import { selfSigned } from "./certificate-fixture.ts";
 import { TlsFiles } from "./tls-files.ts";
-
-async function pem(name: string): Promise<{ readonly cert: string; readonly key: string }> {
-  const pair = await generate([{ name: "commonName", value: name }], { keyType: "ec" });
-  return { cert: pair.cert, key: pair.private };
-}
 
 async function setup(context: TestContext) {
   const dir = mkdtempSync(join(tmpdir(), "porchlight-tls-"));
@@ -21,7 +16,7 @@ async function setup(context: TestContext) {
     writeFileSync(paths.cert, pair.cert);
     writeFileSync(paths.key, pair.key);
   };
-  write(await pem("first.test"));
+  write(await selfSigned("first.test"));
   const log: string[] = [];
   const note = (level: string) => () => void log.push(level);
   const logger = { info: note("info"), error: note("error") };
@@ -42,7 +37,7 @@ test("TlsFiles: a replaced pair reaches the server, once", async (t) => {
   files.follow(server);
   await files.refresh();
   assert.deepEqual(served, []);
-  write(await pem("second.test"));
+  write(await selfSigned("second.test"));
   await files.refresh();
   await files.refresh();
   assert.deepEqual(served, ["CN=second.test"]);
@@ -55,7 +50,7 @@ test("TlsFiles: a broken, half-written or missing pair is told of once and the o
   const { paths, write, log, logger, served, server } = await setup(t);
   const files = new TlsFiles(paths, logger);
   files.follow(server);
-  const next = await pem("second.test");
+  const next = await selfSigned("second.test");
   writeFileSync(paths.cert, next.cert);
   await files.refresh();
   await files.refresh();
@@ -72,7 +67,7 @@ test("TlsFiles: a broken, half-written or missing pair is told of once and the o
 
 test("TlsFiles: a pair that does not belong together, or is missing, is refused at the start", async (t) => {
   const { paths, logger } = await setup(t);
-  writeFileSync(paths.key, (await pem("other.test")).key);
+  writeFileSync(paths.key, (await selfSigned("other.test")).key);
   assert.throws(() => new TlsFiles(paths, logger));
   rmSync(paths.key);
   assert.throws(() => new TlsFiles(paths, logger), { code: "ENOENT" });

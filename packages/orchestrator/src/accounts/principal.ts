@@ -1,6 +1,6 @@
 import type { Role } from "@porchlight/protocol/key-format";
 
-export { ROLES, type Role } from "@porchlight/protocol/key-format";
+export type { Role } from "@porchlight/protocol/key-format";
 
 /** Who is calling, once a key has been recognised. */
 export interface Principal {
