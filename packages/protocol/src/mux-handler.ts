@@ -1,3 +1,4 @@
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { Hello, Open, Status, Welcome } from "./message.ts";
 import type { Stream, StreamHandler } from "./stream.ts";
 import type { CloseCode } from "./transport.ts";
@@ -17,4 +18,16 @@ export interface MuxHandler {
   onFault(error: unknown): void;
   /** There is output: `takeMessage` soon. */
   onOutput(): void;
+}
+
+/** What a mux is made of. */
+export interface MuxOptions {
+  readonly role: "orchestrator" | "agent";
+  readonly handler: MuxHandler;
+  /** Used until WELCOME says otherwise. Milliseconds. */
+  readonly heartbeatMs: number;
+  /** The process's budget for data received and not yet drained. */
+  readonly budget?: MemoryBudget;
+  readonly helloTimeoutMs?: number;
+  readonly nowMs: number;
 }

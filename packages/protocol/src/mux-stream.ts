@@ -16,6 +16,7 @@ import { MAX_REASON_CHARS } from "./limits.ts";
 import type { Head, Trailers } from "./message.ts";
 import type { Source } from "./outbox.ts";
 import type { ReceiveWindow } from "./receive-window.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { Stream, StreamHandler } from "./stream.ts";
 
 /** `write` asks to wait when this much is queued in a stream. Bytes. */
@@ -23,8 +24,6 @@ const SEND_HIGH_BYTES = 256 * 1024;
 
 /** … and `onDrain` comes when no more than this is left. Bytes. */
 const SEND_LOW_BYTES = 64 * 1024;
-
-const NOTHING = new Uint8Array(0);
 
 /** Largest credit one direction may ever hold: keeps arithmetic in 31 bits. Bytes. */
 const MAX_CREDIT_BYTES = 2 ** 31 - 1;
@@ -38,12 +37,14 @@ export interface StreamOwner {
   sendSoon(stream: MuxStream): void;
   /** Enough has been drained for credit to go back; the mux calls `grant` when it next sends. */
   creditSoon(stream: MuxStream): void;
+  /** `bytes` of received data are held from now on. */
+  hold(bytes: number): void;
   /** `bytes` of received data are no longer held. */
   release(bytes: number): void;
   /** The writer waits and may go on; the mux calls `drained` when it has finished what it does. */
   drainSoon(stream: MuxStream): void;
-  /** Both directions have ended. */
-  forget(stream: MuxStream): void;
+  /** Both directions have ended; the peer may still have `lateBytes` under way. */
+  forget(stream: MuxStream, lateBytes: number): void;
 }
 
 export class MuxStream implements Stream, Source {
@@ -52,15 +53,12 @@ export class MuxStream implements Stream, Source {
   readonly #window: ReceiveWindow;
   #handler: StreamHandler | undefined;
   #sendCreditBytes: number;
-  #chunks: Uint8Array[] = [];
-  /** Free bytes in front of each chunk. */
-  #rooms: number[] = [];
-  takenRoomBytes = 0;
-  #queuedBytes = 0;
+  readonly #queue = new SendQueue();
   #wantsDrain = false;
   #headDone = false;
   #endAsked = false;
-  #trailers: Trailers | undefined;
+  /** The frame that ends this direction, if trailers do. */
+  #trailersFrame: Uint8Array | undefined;
   #localEnded = false;
   #remoteEnded = false;
   queued = false;
@@ -106,20 +104,18 @@ export class MuxStream implements Stream, Source {
   write(chunk: Uint8Array, roomBytes = 0): boolean {
     if (this.#localEnded || this.#endAsked) return true;
     if (chunk.length > 0) {
-      this.#chunks.push(chunk);
-      this.#rooms.push(roomBytes);
-      this.#queuedBytes += chunk.length;
+      this.#queue.push(chunk, roomBytes);
       if (this.#sendCreditBytes > 0) this.#owner.sendSoon(this);
     }
-    if (this.#queuedBytes < SEND_HIGH_BYTES) return true;
+    if (this.#queue.bytes < SEND_HIGH_BYTES) return true;
     this.#wantsDrain = true;
     return false;
   }
 
   end(trailers?: Trailers): void {
     if (this.#localEnded || this.#endAsked) return;
+    if (trailers !== undefined && trailers.length > 0 && !this.#encodeTrailers(trailers)) return;
     this.#endAsked = true;
-    if (trailers !== undefined && trailers.length > 0) this.#trailers = trailers;
     if (this.sendable) this.#owner.sendSoon(this);
   }
 
@@ -142,39 +138,31 @@ export class MuxStream implements Stream, Source {
 
   get sendable(): boolean {
     if (this.#localEnded) return false;
-    return this.#queuedBytes > 0 ? this.#sendCreditBytes > 0 : this.#endAsked;
+    return this.#queue.bytes > 0 ? this.#sendCreditBytes > 0 : this.#endAsked;
+  }
+
+  get takenRoomBytes(): number {
+    return this.#queue.takenRoomBytes;
   }
 
   take(maxBytes: number): Uint8Array {
-    const chunk = this.#chunks[0];
-    if (chunk === undefined) return NOTHING;
-    const bytes = Math.min(maxBytes, this.#sendCreditBytes, chunk.length);
-    this.takenRoomBytes = this.#rooms[0] ?? 0;
-    if (bytes === chunk.length) {
-      this.#chunks.shift();
-      this.#rooms.shift();
-    } else {
-      this.#chunks[0] = chunk.subarray(bytes);
-      this.#rooms[0] = 0;
-    }
-    this.#queuedBytes -= bytes;
-    this.#sendCreditBytes -= bytes;
-    if (this.#wantsDrain && this.#queuedBytes <= SEND_LOW_BYTES) {
+    const chunk = this.#queue.take(Math.min(maxBytes, this.#sendCreditBytes));
+    this.#sendCreditBytes -= chunk.length;
+    if (this.#wantsDrain && this.#queue.bytes <= SEND_LOW_BYTES) {
       this.#wantsDrain = false;
       this.#owner.drainSoon(this);
     }
-    return bytes === chunk.length ? chunk : chunk.subarray(0, bytes);
+    return chunk;
   }
 
   get ending(): boolean {
-    return this.#endAsked && this.#queuedBytes === 0;
+    return this.#endAsked && this.#queue.bytes === 0;
   }
 
   ended(): Uint8Array | undefined {
     this.#localEnded = true;
     if (this.#remoteEnded) this.#close();
-    if (this.#trailers === undefined) return undefined;
-    return encodeJsonFrame(FRAME.trailers, this.id, this.#trailers);
+    return this.#trailersFrame;
   }
 
   /** Tells the writer that there is room again. */
@@ -204,6 +192,7 @@ export class MuxStream implements Stream, Source {
   receiveData(payload: Uint8Array, ended: boolean): void {
     this.#checkOpen();
     this.#window.receive(payload.length);
+    this.#owner.hold(payload.length);
     if (payload.length > 0) this.#handler?.onData(payload);
     if (ended) this.receiveEnd(undefined);
   }
@@ -247,19 +236,30 @@ export class MuxStream implements Stream, Source {
     handler?.onError(error);
   }
 
+  /** `false` when they are too large, which ends the stream: never a short success (faults F1). */
+  #encodeTrailers(trailers: Trailers): boolean {
+    try {
+      this.#trailersFrame = encodeJsonFrame(FRAME.trailers, this.id, trailers);
+      return true;
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      this.fail(new ProxyError("target_protocol_error", "The trailers are too large"));
+      return false;
+    }
+  }
+
   #checkOpen(): void {
     if (this.#remoteEnded) throw new ProtocolViolation("Data after the end of a stream");
     if (this.#owner.opens && !this.#headDone) throw new ProtocolViolation("Data before HEAD");
   }
 
   #close(): void {
+    const lateBytes = this.#remoteEnded ? 0 : this.#window.creditBytes;
     this.#localEnded = true;
     this.#remoteEnded = true;
-    this.#chunks = [];
-    this.#rooms = [];
-    this.#queuedBytes = 0;
+    this.#queue.clear();
     this.#handler = undefined;
-    this.#owner.forget(this);
+    this.#owner.forget(this, lateBytes);
   }
 
   /** What was received is no longer wanted: it must not count as held any more. */

@@ -21,38 +21,28 @@ import {
 import { FrameReader, type FrameSink } from "./frame-reader.ts";
 import {
   HELLO_TIMEOUT_MS,
-  IDLE_FRAMES_PER_SECOND,
-  IDLE_FRAME_BURST,
   INITIAL_WINDOW_BYTES,
   LINK_BUDGET_BYTES,
   MAX_STREAMS_PER_LINK,
   PRESSED_WINDOW_BYTES,
 } from "./limits.ts";
+import { IdleAllowance } from "./idle-allowance.ts";
 import { Liveness } from "./liveness.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { Drain, Hello, Open, Status, Welcome } from "./message.ts";
 import { parseMessage, parseOpen } from "./message-check.ts";
-import type { MuxHandler } from "./mux-handler.ts";
+import type { MuxHandler, MuxOptions } from "./mux-handler.ts";
 import { MuxStream, type StreamOwner } from "./mux-stream.ts";
 import { Outbox } from "./outbox.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import type { Stream, StreamHandler } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /** Credits smaller than this, sent in masses, count as flooding. Bytes. */
 const SMALL_CREDIT_BYTES = 1024;
 
-export interface MuxOptions {
-  readonly role: "orchestrator" | "agent";
-  readonly handler: MuxHandler;
-  /** Used until WELCOME says otherwise. Milliseconds. */
-  readonly heartbeatMs: number;
-  /** The process's budget for data received and not yet drained. */
-  readonly budget?: MemoryBudget;
-  readonly helloTimeoutMs?: number;
-  readonly nowMs: number;
-}
+/** Control frames that wait for a peer which sends and does not read; beyond, the link is ended (faults G5). Bytes. */
+const MAX_QUEUED_CONTROL_BYTES = 16 * 1024 * 1024;
 
 type Phase = "greeting" | "live" | "closed";
 
@@ -63,7 +53,7 @@ export class Mux implements StreamOwner, FrameSink {
   readonly #reader = new FrameReader(this);
   readonly #outbox = new Outbox();
   readonly #streams = new StreamTable();
-  readonly #idleFrames: TokenBucket;
+  readonly #idleFrames: IdleAllowance;
   #liveness: Liveness;
   #phase: Phase = "greeting";
   readonly #greetingEndsMs: number;
@@ -78,7 +68,7 @@ export class Mux implements StreamOwner, FrameSink {
     this.#budget = new MemoryBudget(LINK_BUDGET_BYTES, options.budget);
     this.#liveness = new Liveness(options.heartbeatMs, this.opens, options.nowMs);
     this.#greetingEndsMs = options.nowMs + (options.helloTimeoutMs ?? HELLO_TIMEOUT_MS);
-    this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, options.nowMs);
+    this.#idleFrames = new IdleAllowance(options.nowMs);
   }
 
   get streams(): number {
@@ -163,6 +153,7 @@ export class Mux implements StreamOwner, FrameSink {
       const reason = violation ? error.message : "Something went wrong here";
       this.#break(violation ? CLOSE_CODES.protocolError : CLOSE_CODES.goingAway, reason);
     }
+    this.#checkQueue();
   }
 
   /** Does what time asks for: pings, and the judgement that a peer is gone. */
@@ -172,6 +163,7 @@ export class Mux implements StreamOwner, FrameSink {
       const awaited = this.opens ? "HELLO" : "WELCOME";
       this.#break(CLOSE_CODES.noHello, `No ${awaited} came in time`);
     }
+    this.#checkQueue();
     if (this.#phase !== "live") return;
     if (this.#liveness.isDead(nowMs)) {
       this.#break(CLOSE_CODES.goingAway, "The peer has been silent for two heartbeats");
@@ -180,13 +172,16 @@ export class Mux implements StreamOwner, FrameSink {
     }
   }
 
-  /** The next message for the carrier, `undefined` when there is none. */
+  /** The next message for the carrier, `undefined` when there is none. Once it is handed over: `tellDrains`. */
   takeMessage(nowMs: number): OutgoingMessage | undefined {
     this.#nowMs = nowMs;
     this.#grantCredits();
-    const message = this.#outbox.take();
+    return this.#outbox.take();
+  }
+
+  /** Tells writers that there is room again: what they do in answer must not overtake the message just taken. */
+  tellDrains(): void {
     for (const stream of this.#streams.takeDrainsDue()) this.#guard(stream, () => stream.drained());
-    return message;
   }
 
   // ── what streams ask of their owner ──
@@ -210,12 +205,17 @@ export class Mux implements StreamOwner, FrameSink {
     this.#streams.addDrainDue(stream);
   }
 
+  hold(bytes: number): void {
+    this.#budget.acquire(bytes);
+  }
+
   release(bytes: number): void {
     this.#budget.release(bytes);
   }
 
-  forget(stream: MuxStream): void {
+  forget(stream: MuxStream, lateBytes: number): void {
     if (!this.#streams.remove(stream)) return;
+    this.#idleFrames.expectLate(lateBytes);
     if (this.#streams.size === 0 && this.#phase === "live") this.#handler.onIdle();
   }
 
@@ -230,9 +230,8 @@ export class Mux implements StreamOwner, FrameSink {
 
   onData(id: number, piece: Uint8Array, ended: boolean): void {
     if (this.#phase === "closed") return;
-    const stream = this.#streamOf(id);
+    const stream = this.#streamOf(id, piece.length);
     if (stream === undefined || (piece.length === 0 && !ended && !this.#spendIdleFrame())) return;
-    this.#budget.acquire(piece.length);
     try {
       stream.receiveData(piece, ended);
     } catch (error) {
@@ -263,11 +262,11 @@ export class Mux implements StreamOwner, FrameSink {
   }
 
   #onLiveFrame(type: number, payload: Uint8Array): void {
+    if (!this.#spendIdleFrame()) return;
     if (type === FRAME.drain) {
       this.#handler.onDrain(parseMessage("drain", decodeJson(payload)).reason);
       return;
     }
-    if (!this.#spendIdleFrame()) return;
     if (type === FRAME.status) {
       if (!this.opens) throw new ProtocolViolation("Only agents send STATUS");
       this.#handler.onStatus(parseMessage("status", decodeJson(payload)));
@@ -292,7 +291,7 @@ export class Mux implements StreamOwner, FrameSink {
   }
 
   #onStreamFrame(type: number, id: number, payload: Uint8Array): void {
-    const stream = this.#streamOf(id);
+    const stream = this.#streamOf(id, payload.length);
     if (stream === undefined) return;
     if (type === FRAME.credit) this.#onCredit(stream, payload);
     else if (type === FRAME.abort) this.#guard(stream, () => stream.receiveAbort(payload));
@@ -300,14 +299,14 @@ export class Mux implements StreamOwner, FrameSink {
   }
 
   /** The open stream a frame names; frames may cross with the end of theirs, those of one that never was may not. */
-  #streamOf(id: number): MuxStream | undefined {
+  #streamOf(id: number, bytes: number): MuxStream | undefined {
     if (this.#phase === "greeting") throw new ProtocolViolation("A stream before the greeting");
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream;
     if (id === 0 || id > this.#lastStreamId) {
       throw new ProtocolViolation("A frame of an unknown stream");
     }
-    this.#spendIdleFrame();
+    this.#allow(this.#idleFrames.takeLate(bytes, this.#nowMs));
     return undefined;
   }
 
@@ -365,9 +364,18 @@ export class Mux implements StreamOwner, FrameSink {
 
   /** Faults G5: frames that carry nothing are counted; beyond the allowance the link is ended. */
   #spendIdleFrame(): boolean {
-    if (this.#idleFrames.take(this.#nowMs)) return true;
-    this.#break(CLOSE_CODES.flooding, "Too many frames that carry nothing");
-    return false;
+    return this.#allow(this.#idleFrames.take(this.#nowMs));
+  }
+
+  #allow(isAllowed: boolean): boolean {
+    if (!isAllowed) this.#break(CLOSE_CODES.flooding, "Too many frames that carry nothing");
+    return isAllowed;
+  }
+
+  /** Faults G5: a peer that makes this side answer and does not read the answers. */
+  #checkQueue(): void {
+    if (this.#outbox.controlBytes <= MAX_QUEUED_CONTROL_BYTES) return;
+    this.#break(CLOSE_CODES.flooding, "Too much waits to be read");
   }
 
   #guard(stream: MuxStream, call: () => void): void {

@@ -10,14 +10,20 @@ import { MAX_DATA_BYTES } from "./limits.ts";
 import { FRAME, HEADER_BYTES, LAST_DATA, writeHeader } from "./frame.ts";
 import type { OutgoingMessage } from "./transport.ts";
 
-/** A message is not filled further once it holds this much; one more frame may exceed it. Bytes. */
-const MESSAGE_TARGET_BYTES = 64 * 1024;
+/**
+ * A message is not filled further once it holds this much. One more DATA frame and its stream's TRAILERS may exceed
+ * it: 62 + 64 + 128 KiB and their headers stay below MAX_MESSAGE_BYTES. Bytes.
+ */
+const MESSAGE_TARGET_BYTES = 62 * 1024;
 
 /** Payloads up to this are copied into the message, larger ones become a part of their own. Bytes. */
 const COPY_BYTES = 8 * 1024;
 
 /** Room left in front of a message for the carrier's header. Bytes. */
 const CARRIER_ROOM_BYTES = 16;
+
+/** What a small frame costs in memory beside its bytes, about. Bytes. */
+const FRAME_COST_BYTES = 256;
 
 /** Room in which a message's headers and small payloads are put together, shared by all links: filling is synchronous. Bytes. */
 const scratch = new Uint8Array(2 * MESSAGE_TARGET_BYTES);
@@ -41,6 +47,7 @@ export interface Source {
 
 export class Outbox {
   #control: Uint8Array[] = [];
+  #controlBytes = 0;
   /** Streams taking turns: read from `#turn`, appended at the end, compacted when read through. */
   #sources: Source[] = [];
   #turn = 0;
@@ -49,7 +56,13 @@ export class Outbox {
     return this.#control.length === 0 && this.#turn === this.#sources.length;
   }
 
+  /** Memory that waiting control frames take, about. */
+  get controlBytes(): number {
+    return this.#controlBytes + FRAME_COST_BYTES * this.#control.length;
+  }
+
   pushControl(frame: Uint8Array): void {
+    this.#controlBytes += frame.length;
     this.#control.push(frame);
   }
 
@@ -62,6 +75,7 @@ export class Outbox {
 
   clear(): void {
     this.#control = [];
+    this.#controlBytes = 0;
     this.#sources = [];
     this.#turn = 0;
   }
@@ -72,7 +86,8 @@ export class Outbox {
     const message = new MessageBuilder();
     this.#takeControl(message);
     this.#takeData(message);
-    return message.build();
+    // Streams that were ended since they took their place in the queue leave nothing behind.
+    return message.totalBytes === 0 ? undefined : message.build();
   }
 
   #takeControl(message: MessageBuilder): void {
@@ -81,6 +96,7 @@ export class Outbox {
     for (const frame of frames) {
       if (taken > 0 && message.totalBytes + frame.length > MESSAGE_TARGET_BYTES) break;
       message.append(frame);
+      this.#controlBytes -= frame.length;
       taken++;
     }
     if (taken === frames.length) frames.length = 0;

@@ -20,7 +20,6 @@ const ASSUMED_RTT_MS = 100;
 
 export class ReceiveWindow {
   #windowBytes: number;
-  /** What the peer may still send. */
   #creditBytes: number;
   /** Received and not yet drained. */
   #backlogBytes = 0;
@@ -35,6 +34,11 @@ export class ReceiveWindow {
 
   get windowBytes(): number {
     return this.#windowBytes;
+  }
+
+  /** What the peer may still send. */
+  get creditBytes(): number {
+    return this.#creditBytes;
   }
 
   get backlogBytes(): number {

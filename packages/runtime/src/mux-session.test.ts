@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FRAME, HEADER_BYTES, encodePingFrame, writeHeader } from "@porchlight/protocol/frame";
-import { INITIAL_WINDOW_BYTES, MAX_DATA_BYTES } from "@porchlight/protocol/limits";
+import { INITIAL_WINDOW_BYTES } from "@porchlight/protocol/limits";
 import { MemoryBudget } from "@porchlight/protocol/memory-budget";
-import type { OutgoingMessage } from "@porchlight/protocol/transport";
 import { HEAD, HEARTBEAT_MS, Heard, OPEN, pour, startPair } from "@porchlight/testkit/session-pair";
 import type { SimulatedLineOptions } from "@porchlight/testkit/simulated-link";
 
@@ -150,47 +148,6 @@ test("pings keep an idle link alive and measure its round trip", () => {
   clock.advance(20 * HEARTBEAT_MS);
   assert.deepEqual(closes, []);
   assert.equal(Math.round(orchestrator.rttMs ?? 0), 80);
-});
-
-test("faults G1: no HELLO in time closes with 4401", () => {
-  const { clock, closes } = startPair({ silent: true });
-  clock.advance(5000);
-  assert.equal(closes.find(({ side }) => side === "orchestrator")?.code, 4401);
-});
-
-test("faults G5: a flood of empty frames closes with 4429", () => {
-  const { clock, link, closes } = startPair();
-  for (let index = 0; index < 20; index++) {
-    const pings = Array.from({ length: 1000 }, () => encodePingFrame(1));
-    link.b.send(messageOf(...pings));
-  }
-  clock.advance(10);
-  assert.equal(closes[0]?.code, 4429);
-});
-
-test("faults G3: rubbish closes that link with 4400 and fails its streams agent_protocol_error", () => {
-  const { clock, link, orchestrator, closes } = startPair();
-  const heard = new Heard();
-  orchestrator.open(OPEN, heard);
-  link.b.send(messageOf(Buffer.from("this is no frame")));
-  clock.advance(10);
-  assert.equal(closes[0]?.code, 4400);
-  assert.equal(heard.error?.code, "agent_protocol_error");
-});
-
-test("faults G11: more data than credit closes the link; data for a stream that never was, too", () => {
-  for (const streamId of [1, 9]) {
-    const { clock, link, orchestrator, closes } = startPair();
-    orchestrator.open(OPEN, new Heard());
-    clock.advance(5);
-    const head = Buffer.concat([frameOf(FRAME.head, 1, Buffer.from(JSON.stringify(HEAD)))]);
-    link.b.send(messageOf(head));
-    const data = frameOf(FRAME.data, streamId, new Uint8Array(MAX_DATA_BYTES));
-    const times = INITIAL_WINDOW_BYTES / MAX_DATA_BYTES + 1;
-    for (let index = 0; index < times; index++) link.b.send(messageOf(data));
-    clock.advance(10);
-    assert.equal(closes[0]?.code, 4400);
-  }
 });
 
 test("faults F10: beyond the budget the stream that holds most is ended, the others go on", () => {
@@ -345,15 +302,4 @@ function runsOfSteps(steps: readonly Step[], stream: number): [number, number][]
   return steps.flatMap((step, index): [number, number][] =>
     step.stream === stream ? [[index & 0xff, step.bytes]] : [],
   );
-}
-
-function frameOf(type: number, streamId: number, payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(HEADER_BYTES + payload.length);
-  writeHeader(frame, 0, { type, bytes: payload.length, streamId });
-  frame.set(payload, HEADER_BYTES);
-  return frame;
-}
-
-function messageOf(...parts: Uint8Array[]): OutgoingMessage {
-  return { parts, totalBytes: Buffer.concat(parts).length, roomBytes: 0 };
 }

@@ -135,7 +135,10 @@ class MuxSession implements Session {
       onOpen: (stream, open) => openedBy(handler, stream, open),
       onDrain: (reason) => handler.onDrain?.(reason),
       onStatus: (status) => handler.onStatus?.(status),
-      onIdle: () => handler.onIdle?.(),
+      // Later: it may be the frame now being put into a message that ends the last stream.
+      onIdle: () => {
+        if (handler.onIdle !== undefined) this.#clock.next(this.#tellIdle);
+      },
       onBroken: (code, reason) => this.#onBroken(code, reason),
       onFault: (error) => options.onFault?.(error),
       onOutput: () => this.#planFlush(),
@@ -200,9 +203,14 @@ class MuxSession implements Session {
       const message = this.#mux.takeMessage(nowMs);
       if (message === undefined) return;
       this.#transport.send(message);
+      this.#mux.tellDrains();
     }
     this.#gated = true;
   }
+
+  readonly #tellIdle = (): void => {
+    if (this.#ended === undefined && this.#mux.streams === 0) this.#handler.onIdle?.();
+  };
 
   // ── time ──
 

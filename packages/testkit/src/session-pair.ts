@@ -17,7 +17,8 @@ import type { Session, SessionHandler } from "@porchlight/runtime/session";
 import { simulatedLink, type SimulatedLineOptions } from "./simulated-link.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-const HELLO: Hello = {
+/** How an agent introduces itself. */
+export const HELLO: Hello = {
   version: 1,
   agentVersion: "0.1.0",
   name: "attic",

@@ -1,0 +1,143 @@
+/** In which order the last things of a stream or a link leave, also when handlers act inside a call. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MAX_CONTROL_BYTES } from "@porchlight/protocol/limits";
+import type { Stream } from "@porchlight/protocol/stream";
+import { HEAD, HELLO, Heard, OPEN, startPair } from "@porchlight/testkit/session-pair";
+import { simulatedLink } from "@porchlight/testkit/simulated-link";
+import { VirtualClock } from "@porchlight/testkit/virtual-clock";
+import { createMuxSession } from "./mux-session.ts";
+import type { Session } from "./session.ts";
+
+const WELCOME = { version: 1, agentId: "agent_1", linkId: "link_1", heartbeatMs: 1000 };
+
+interface Parts {
+  readonly clock: VirtualClock;
+  readonly orchestrator: Session;
+  readonly agent: Session;
+  /** As the agent got them. */
+  readonly streams: readonly Stream[];
+}
+
+/** Two sessions; `onIdle` and `heard` are the agent's. */
+function startWith(agentDoes: { onIdle?: (agent: Session) => void; heard?: Heard }): Parts {
+  const clock = new VirtualClock();
+  const link = simulatedLink(clock);
+  const { heard = new Heard(), onIdle } = agentDoes;
+  const orchestrator: Session = createMuxSession({
+    role: "orchestrator",
+    transport: link.a,
+    clock,
+    handler: { onHello: () => orchestrator.welcome(WELCOME), onClose: () => undefined },
+  });
+  const streams: Stream[] = [];
+  const agent: Session = createMuxSession({
+    role: "agent",
+    transport: link.b,
+    clock,
+    hello: HELLO,
+    handler: {
+      onOpen: (stream) => {
+        streams.push(stream);
+        return heard;
+      },
+      onIdle: () => onIdle?.(agent),
+      onClose: () => undefined,
+    },
+  });
+  clock.advance(5);
+  return { clock, orchestrator, agent, streams };
+}
+
+test("faults F1: a link that is closed when its last stream has ended still carries that end", () => {
+  const { clock, orchestrator, streams } = startWith({
+    onIdle: (agent) => agent.close(1000, "Done"),
+  });
+  const heard = new Heard();
+  orchestrator.open(OPEN, heard).end();
+  clock.advance(5);
+  streams[0]?.head(HEAD);
+  streams[0]?.write(Buffer.from("the answer"));
+  streams[0]?.end();
+  clock.advance(5);
+  assert.equal(Buffer.concat(heard.chunks).toString(), "the answer");
+  assert.equal(heard.ended, true);
+  assert.equal(heard.error, undefined);
+});
+
+test("onIdle is not told when a new stream has come in the meantime", () => {
+  let idle = 0;
+  const { clock, orchestrator, streams } = startWith({ onIdle: () => void idle++ });
+  orchestrator.open(OPEN, new Heard());
+  clock.advance(5);
+  streams[0]?.abort("internal", "");
+  orchestrator.open(OPEN, new Heard());
+  clock.advance(5);
+  assert.equal(idle, 1);
+  assert.equal(streams.length, 2);
+});
+
+test("faults F1: a writer that ends its stream and the link when there is room again overtakes nothing", () => {
+  const heard = new Heard();
+  const { clock, orchestrator, agent, streams } = startWith({ heard });
+  const reader = new Heard();
+  orchestrator.open(OPEN, reader).end();
+  clock.advance(5);
+  const [stream] = streams;
+  assert.ok(stream);
+  heard.onDrain = () => {
+    stream.write(Buffer.from("last"));
+    stream.end();
+    agent.close(1000, "Done");
+  };
+  stream.head(HEAD);
+  assert.equal(stream.write(new Uint8Array(300_000)), false);
+  clock.advance(5);
+  // The link ended before all of it could leave: what came is what was written first, and it does not look whole.
+  assert.ok(reader.bytes > 0);
+  assert.ok(Buffer.concat(reader.chunks).every((byte) => byte === 0));
+  assert.equal(reader.ended, false);
+  assert.equal(reader.error?.code, "agent_lost");
+});
+
+test("trailers that no peer would take end the stream with an error, and nothing else", () => {
+  const { clock, orchestrator, accepted, closes, faults } = startPair();
+  const heard = new Heard();
+  orchestrator.open(OPEN, heard);
+  clock.advance(5);
+  accepted[0]?.stream.head(HEAD);
+  accepted[0]?.stream.end(["x-large", "x".repeat(MAX_CONTROL_BYTES)]);
+  clock.advance(5);
+  assert.equal(heard.error?.code, "target_protocol_error");
+  assert.equal(heard.ended, false);
+  assert.equal(accepted[0]?.heard.error?.code, "target_protocol_error");
+  assert.deepEqual([closes, faults], [[], []]);
+});
+
+test("a stream that is ended while its data waits leaves no empty message behind", () => {
+  const { clock, link, orchestrator, accepted } = startPair();
+  const stream = orchestrator.open(OPEN, new Heard());
+  clock.advance(5);
+  // Its turn comes when the agent's ABORT has been heard.
+  accepted[0]?.stream.abort("internal", "");
+  clock.advance(0);
+  const before = link.a.sentMessages;
+  stream.write(Buffer.from("late"));
+  clock.advance(5);
+  assert.equal(link.a.sentMessages, before);
+});
+
+test("a stream whose own user aborts it inside onData hears nothing more, not even its end", () => {
+  const { clock, orchestrator, accepted } = startPair();
+  const heard = new Heard();
+  const stream = orchestrator.open(OPEN, heard);
+  clock.advance(5);
+  heard.onChunk = () => stream.abort("cancelled", "");
+  accepted[0]?.stream.head(HEAD);
+  accepted[0]?.stream.write(Buffer.from("x"));
+  accepted[0]?.stream.end();
+  clock.advance(5);
+  assert.equal(heard.bytes, 1);
+  assert.equal(heard.ended, false);
+  assert.equal(accepted[0]?.heard.error?.code, "cancelled");
+});
