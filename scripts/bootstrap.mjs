@@ -42,7 +42,7 @@ function run(node, args) {
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   // A parent killed outright says nothing; closing the channel tells the child, which then ends everything.
   const watch = setInterval(() => {
-    if (process.ppid !== parent) child.disconnect();
+    if (process.ppid !== parent && child.connected) child.disconnect();
   }, PARENT_CHECK_MS);
   watch.unref();
   child.on("error", (error) => fail(`Could not start ${node} (${error.code})`));

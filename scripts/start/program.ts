@@ -54,7 +54,8 @@ export class Program {
 
   async #end(): Promise<string> {
     try {
-      await once(this.#child, "close");
+      // `close` never comes once this side has disconnected the channel (Node 26.10).
+      await once(this.#child, "exit");
     } catch (error) {
       return `The ${this.name} could not be started: ${String(error)}`;
     }
