@@ -69,12 +69,16 @@ function judgePlace(from: Place, to: Place, specifier: string): string | undefin
   if (from.folder === to.folder) return judgeInside(from, to);
   if (to.path === LAUNCHER && STARTS_WITH_LAUNCHER.test(from.path)) return undefined;
   if (specifier.startsWith(".")) return "another package is imported by its name";
-  if (to.folder === "testkit" && (from.folder === undefined || isTest(from.path))) {
-    return from.path.startsWith("scripts/") ? "testkit is for tests only" : undefined;
-  }
-  if (from.folder === undefined) return undefined;
+  if (to.folder === "testkit" && isTest(from.path)) return undefined;
+  if (from.folder === undefined) return judgeOutside(from, to);
   if (PACKAGE_DIRECTION[from.folder]?.includes(to.folder ?? "")) return undefined;
   return `${from.folder} does not import ${to.folder ?? "from outside packages"}`;
+}
+
+/** Scripts are part of what users run; tests, benchmarks and examples are not. */
+function judgeOutside(from: Place, to: Place): string | undefined {
+  const isScript = from.path.startsWith("scripts/");
+  return isScript && to.folder === "testkit" ? "testkit is for tests only" : undefined;
 }
 
 function judgeInside(from: Place, to: Place): string | undefined {
