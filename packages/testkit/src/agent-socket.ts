@@ -13,6 +13,8 @@ export interface AgentSocketOptions {
   /** Offer permessage-deflate (faults G16). Default false. */
   readonly offerCompression?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Answers the WebSocket's own pings; default true. */
+  readonly autoPong?: boolean;
 }
 
 /** How a WebSocket ended. */
@@ -49,7 +51,7 @@ export class AgentSocket implements Disposable {
 
   /** Waits until the WebSocket is closed. */
   untilEnd(deadlineMs = 5_000): Promise<SocketEnd> {
-    return until("the WebSocket's end", () => this.end, deadlineMs);
+    return until("the WebSocket to be closed", () => this.end, deadlineMs);
   }
 
   /** Ends the connection without a goodbye. */
@@ -67,6 +69,7 @@ export async function openAgentSocket(options: AgentSocketOptions): Promise<Agen
   if (url.pathname === "/") url.pathname = "/agent";
   const ws = new WebSocket(url, options.subprotocol === undefined ? [] : [options.subprotocol], {
     perMessageDeflate: options.offerCompression ?? false,
+    autoPong: options.autoPong ?? true,
     headers: {
       ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
       ...options.headers,

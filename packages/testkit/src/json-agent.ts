@@ -29,7 +29,7 @@ export interface JsonAgentOptions extends AgentSocketOptions {
   readonly hello?: Readonly<Record<string, unknown>>;
   /** Called for each job; without it jobs are only collected. */
   readonly onJob?: (job: JsonJob, agent: JsonAgent) => void;
-  /** Answers pings; default true. */
+  /** Answers pings, those of the WebSocket too; default true. */
   readonly answersPings?: boolean;
 }
 
@@ -86,5 +86,6 @@ export class JsonAgent implements Disposable {
  * @throws {Error} when the upgrade is refused.
  */
 export async function connectJsonAgent(options: JsonAgentOptions): Promise<JsonAgent> {
-  return new JsonAgent(await openAgentSocket(options), options);
+  const { answersPings: autoPong = true } = options;
+  return new JsonAgent(await openAgentSocket({ autoPong, ...options }), options);
 }
