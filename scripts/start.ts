@@ -4,10 +4,12 @@
  */
 import { resolve } from "node:path";
 import { firstRequest } from "./start/first-request.ts";
+import { freePort } from "./start/free-port.ts";
 import { startPool, type Pool } from "./start/pool.ts";
 import { describeNextSteps, describeResult } from "./start/report.ts";
 
 const USAGE = "Usage: npm start [-- --once]";
+const PREFERRED_PORT = 8080;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** npm passes Ctrl-C on although the terminal has sent it already: signals this close are one. Milliseconds. */
@@ -31,18 +33,15 @@ async function stopRequested(pool: Pool): Promise<void> {
 
 /** Runs until the user, the parent or a failure ends it; returns the exit code. */
 async function run(pool: Pool, once: boolean): Promise<number> {
-  const broken = pool.broken.then((message) => {
-    throw new Error(message);
-  });
   const stopped = stopRequested(pool).then(() => undefined);
-  const result = await Promise.race([firstRequest(pool), broken, stopped]);
+  const result = await Promise.race([firstRequest(pool), pool.broken, stopped]);
   if (result === undefined) return 130;
   console.log(
     `\nA request went out through the agent and came back:\n\n${describeResult(result)}\n`,
   );
   if (once) return 0;
   console.log(describeNextSteps(pool, process.platform));
-  await Promise.race([broken, stopped]);
+  await Promise.race([pool.broken, stopped]);
   console.log("\nStopping …");
   return 0;
 }
@@ -53,14 +52,21 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`${USAGE}\nUnknown argument: ${unknown.join(" ")}`);
     return 2;
   }
-  const pool = await startPool(resolve(process.env["ORCH_DATA_DIR"] ?? ".porchlight"));
-  const busy = pool.port === 8080 ? "" : " (8080 is taken)";
-  console.log(`Starting an orchestrator on ${pool.url}${busy} and an agent …`);
+  const port = await freePort(PREFERRED_PORT);
+  const taken = port === PREFERRED_PORT ? "" : ` (${PREFERRED_PORT} is taken)`;
+  console.log(`Starting an orchestrator on http://127.0.0.1:${port}${taken} and an agent …`);
   try {
-    return await run(pool, args.includes("--once"));
+    const dataDir = resolve(process.env["ORCH_DATA_DIR"] ?? ".porchlight");
+    return await runPool(await startPool({ port, dataDir }), args.includes("--once"));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return 1;
+  }
+}
+
+async function runPool(pool: Pool, once: boolean): Promise<number> {
+  try {
+    return await run(pool, once);
   } finally {
     await pool.stop();
   }

@@ -1,12 +1,12 @@
 /** The programs of `npm start`: one orchestrator and one agent on this computer, with keys that end with them. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatKey, KEY_SECRET_BYTES, type Role } from "@porchlight/protocol/key-format";
 import { ROOT } from "../repository.ts";
-import { freePort } from "./free-port.ts";
 import { Program } from "./program.ts";
 
-const PREFERRED_PORT = 8080;
+const POLL_MS = 50;
 
 /** How long running work may go on once Ctrl-C was pressed. Milliseconds. */
 const DRAIN_MS = 2_000;
@@ -18,49 +18,66 @@ const STOP_MS = 5_000;
 export interface Pool {
   /** Of the HTTP API, without a trailing slash. */
   readonly url: string;
-  readonly port: number;
   readonly clientKey: string;
-  readonly adminKey: string;
   readonly logFolder: string;
-  /** Resolves with a message when one of the programs has ended by itself. */
-  readonly broken: Promise<string>;
+  /** Rejects with a message when one of the programs has ended. */
+  readonly broken: Promise<never>;
   stop(): Promise<void>;
   kill(): void;
 }
 
-/** Starts both programs; they are not ready yet. */
-export async function startPool(dataDir: string): Promise<Pool> {
-  const port = await freePort(PREFERRED_PORT);
+export interface PoolOptions {
+  /** Where the orchestrator listens on 127.0.0.1. */
+  readonly port: number;
+  readonly dataDir: string;
+}
+
+/**
+ * Starts the orchestrator and, once it listens, the agent.
+ * @throws {Error} when the orchestrator ended instead, with its last log lines
+ */
+export async function startPool({ port, dataDir }: PoolOptions): Promise<Pool> {
   const logFolder = join(dataDir, "logs");
   await mkdir(logFolder, { recursive: true });
   const keys = { agent: newKey("agent"), client: newKey("client"), admin: newKey("admin") };
-  const programs = [
-    new Program({
-      name: "orchestrator",
-      args: [join(ROOT, "packages/orchestrator/bin/porchlight.js"), "orchestrator"],
-      env: orchestratorEnv({ port, dataDir, keys }),
-      logFile: join(logFolder, `orchestrator-${port}.log`),
-    }),
-    new Program({
-      name: "agent",
-      args: [join(ROOT, "packages/agent/bin/porchlight-agent.js")],
-      env: agentEnv({ port, dataDir, keys }),
-      logFile: join(logFolder, `agent-${port}.log`),
-    }),
-  ];
+  const url = `http://127.0.0.1:${port}`;
+  const orchestrator = new Program({
+    name: "orchestrator",
+    args: [join(ROOT, "packages/orchestrator/bin/porchlight.js"), "orchestrator"],
+    env: orchestratorEnv({ port, dataDir, keys }),
+    logFile: join(logFolder, `orchestrator-${port}.log`),
+  });
+  await Promise.race([untilReady(url), failure(orchestrator)]);
+  const agent = new Program({
+    name: "agent",
+    args: [join(ROOT, "packages/agent/bin/porchlight-agent.js")],
+    env: agentEnv({ port, dataDir, keys }),
+    logFile: join(logFolder, `agent-${port}.log`),
+  });
   return {
-    url: `http://127.0.0.1:${port}`,
-    port,
+    url,
     clientKey: keys.client,
-    adminKey: keys.admin,
     logFolder,
-    broken: Promise.race(programs.map(explainEnd)),
+    broken: Promise.race([orchestrator, agent].map(failure)),
     // The agent first, so that it says goodbye to an orchestrator that is still there.
     stop: async () => {
-      for (const program of programs.toReversed()) await program.stop(STOP_MS);
+      await agent.stop(STOP_MS);
+      await orchestrator.stop(STOP_MS);
     },
-    kill: () => programs.forEach((program) => program.kill()),
+    kill: () => [agent, orchestrator].forEach((program) => program.kill()),
   };
+}
+
+/** Resolves when the orchestrator takes work. */
+async function untilReady(url: string): Promise<void> {
+  const isReady = async (): Promise<boolean> => (await fetch(`${url}/readyz`)).ok;
+  while (!(await isReady().catch(() => false))) await sleep(POLL_MS);
+}
+
+/** Rejects when a program has ended. */
+async function failure(program: Program): Promise<never> {
+  const sentence = await program.ended;
+  throw new Error(`${sentence}. Its last lines:\n${program.lastLines}`);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -102,11 +119,6 @@ function agentEnv({ port, dataDir, keys }: EnvOptions): Environment {
 function inheritedEnv(): Environment {
   const entries = Object.entries(process.env);
   return Object.fromEntries(entries.filter(([name]) => !/^(?:ORCH|AGENT)_/.test(name)));
-}
-
-async function explainEnd(program: Program): Promise<string> {
-  const sentence = await program.ended;
-  return `${sentence}. Its last lines:\n${program.lastLines}`;
 }
 
 function newKey(role: Role): string {

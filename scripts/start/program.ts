@@ -1,6 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { startNode } from "../child.ts";
 
 /** How many of the last log lines are shown when a program ends by itself. */
@@ -52,10 +54,15 @@ export class Program {
     this.#child.kill("SIGKILL");
   }
 
+  get #outputs(): readonly Readable[] {
+    return [this.#child.stdout, this.#child.stderr].filter((stream) => stream !== null);
+  }
+
   async #end(): Promise<string> {
     try {
       // `close` never comes once this side has disconnected the channel (Node 26.10).
       await once(this.#child, "exit");
+      await Promise.all(this.#outputs.map((stream) => finished(stream)));
     } catch (error) {
       return `The ${this.name} could not be started: ${String(error)}`;
     }
@@ -67,8 +74,8 @@ export class Program {
     const file = createWriteStream(this.logFile, { flags: "w" });
     // A full disk costs the log and nothing else (faults F17).
     file.on("error", () => file.destroy());
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => {
+    for (const stream of this.#outputs) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
         if (!file.destroyed) file.write(text);
         const lines = (this.#lastLines.join("\n") + text).split("\n");
         this.#lastLines = lines.slice(-SHOWN_LINES);
