@@ -38,6 +38,11 @@ export function problemAnswer(error: ProxyError, context: ProblemContext): Answe
   };
 }
 
+/** Tells a client that waits for it to send its body. Source: RFC 9110 §10.1.1. */
+export function askForBody(response: ServerResponse): void {
+  if (response.req.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
+}
+
 /** Sends an answer; nothing happens when the client has gone or an answer has begun. */
 export function send(response: ServerResponse, { status, headers, body }: Answer): void {
   if (response.destroyed || response.headersSent) return;

@@ -8,7 +8,7 @@ import type { CidrList } from "@porchlight/runtime/target-policy";
 import type { FastifyInstance, FastifyPluginCallback } from "fastify";
 import type { JobRules } from "../jobs/job-request.ts";
 import { agentRoutes } from "./agent-routes.ts";
-import { problemAnswer, send } from "./answer.ts";
+import { askForBody, problemAnswer, send } from "./answer.ts";
 import type { KeyRing } from "./bearer.ts";
 import { clientErrorAnswer, closing, sendOnSocket } from "./client-error.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
@@ -96,7 +96,7 @@ class HttpApi implements Api {
       void this.#parts.jobs.handle(request, response, requestIdOf(request));
       return;
     }
-    if (request.headers.expect !== undefined) response.writeContinue();
+    askForBody(response);
     this.#parts.app.routing(request, response);
   };
 

@@ -10,7 +10,7 @@ import { BufferedSink } from "../jobs/buffered-sink.ts";
 import { parseJobRequest, type JobOrder, type JobRules } from "../jobs/job-request.ts";
 import { jobResult, type CompletedOutcome } from "../jobs/job-result.ts";
 import type { Job, JobOutcome } from "../jobs/job.ts";
-import { commonHeaders, problemAnswer, send } from "./answer.ts";
+import { askForBody, commonHeaders, problemAnswer, send } from "./answer.ts";
 import { authorise, type KeyRing } from "./bearer.ts";
 import { checkBodyHead, parseJson, readBody } from "./json-body.ts";
 import type { JobRunner } from "./ports.ts";
@@ -61,7 +61,7 @@ export class JobRoute {
     this.#refuseOverload(response);
     const { account } = authorise(keys, request.headers.authorization, ["client"]);
     checkBodyHead(request, maxBodyBytes);
-    if (request.headers.expect !== undefined) response.writeContinue();
+    askForBody(response);
     const body = await readBody(response, {
       maxBytes: maxBodyBytes,
       ...(bodyDeadlineMs !== undefined && { deadlineMs: bodyDeadlineMs }),
