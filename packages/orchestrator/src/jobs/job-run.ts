@@ -65,7 +65,8 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
   }
 
   cancel(reason: string): void {
-    this.fail(new ProxyError("cancelled", reason));
+    // Called behind every answer, when the client's connection closes: an error is not made for nothing.
+    if (!this.#ended) this.fail(new ProxyError("cancelled", reason));
   }
 
   /** Ends the job with an error at every hop. Nothing happens when it has ended. */
