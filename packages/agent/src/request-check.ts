@@ -3,13 +3,12 @@
  * careful others were (faults A8 to A12, G17).
  */
 import { ProxyError } from "@porchlight/protocol/errors";
+import { isFieldName, isFieldValue } from "@porchlight/protocol/http-field";
 import { MAX_HEADER_BYTES, MAX_URL_CHARS } from "@porchlight/protocol/limits";
 import type { OpenHttp } from "@porchlight/protocol/message";
 import type { SentRequest } from "./redirect.ts";
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const METHOD = /^[A-Z]+$/;
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Headers about the connection or the framing, which are this agent's own affair. */
 const FORBIDDEN: ReadonlySet<string> = new Set([
@@ -70,12 +69,12 @@ function checkHeaders(open: OpenHttp, url: URL): readonly string[] {
 
 /** Whether a header goes out; `Host` and `Content-Length` are written from the URL and the body, and may only agree. */
 function isSent(name: string, value: string, request: { url: URL; bodyBytes: number }): boolean {
-  if (!TOKEN.test(name)) throw new ProxyError("invalid_header", "A header name is not a token");
+  if (!isFieldName(name)) throw new ProxyError("invalid_header", "A header name is not a token");
   const lowerCaseName = name.toLowerCase();
   if (FORBIDDEN.has(lowerCaseName) || lowerCaseName.startsWith("proxy-")) {
     throw new ProxyError("invalid_header", `The header ${lowerCaseName} may not be set`);
   }
-  if (!FIELD_VALUE.test(value)) {
+  if (!isFieldValue(value)) {
     throw new ProxyError(
       "invalid_header",
       `The value of ${lowerCaseName} holds a forbidden character`,

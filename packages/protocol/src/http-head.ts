@@ -3,14 +3,9 @@
  * program: what a client receives has to be a well-formed HTTP response all the same (faults G9, G10).
  */
 import { ProxyError } from "./errors.ts";
+import { isFieldName, isFieldValue } from "./http-field.ts";
 import { MAX_HEADER_BYTES, MAX_HEADERS } from "./limits.ts";
 import type { HttpHead, Trailers } from "./message.ts";
-
-/** Source: RFC 9110 §5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
-/** Visible ASCII, space, tab and obs-text; anything else cannot be written to a client. Source: RFC 9110 §5.5. */
-const FIELD_VALUE = /^[\t\u{20}-\u{7e}\u{80}-\u{ff}]*$/u;
 
 /** A URL as the WHATWG parser writes it: ASCII, nothing that would have to be escaped. */
 const HTTP_URL = /^https?:\/\/[\u{21}-\u{7e}]+$/u;
@@ -40,8 +35,8 @@ export function checkHeaderList(headers: Trailers): ProxyError | undefined {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] ?? "";
     const value = headers[index + 1] ?? "";
-    if (!TOKEN.test(name)) return broken(`Agent sent a header named ${quote(name)}`);
-    if (!FIELD_VALUE.test(value)) {
+    if (!isFieldName(name)) return broken(`Agent sent a header named ${quote(name)}`);
+    if (!isFieldValue(value)) {
       return broken(`Agent sent a value of header ${quote(name)} with forbidden characters`);
     }
     bytes += name.length + value.length;

@@ -1,14 +1,9 @@
 /** The headers of a job request → name, value, name, value, … for the agent. */
 import { ProxyError } from "@porchlight/protocol/errors";
+import { isFieldName, isFieldValue } from "@porchlight/protocol/http-field";
 import type { JobRequest } from "@porchlight/protocol/job";
 import { MAX_HEADER_BYTES, MAX_HEADERS } from "@porchlight/protocol/limits";
 import { isPrototypeKey } from "./job-request-metadata.ts";
-
-/** Source: RFC 9110 §5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
-/** Latin-1 without control characters but tab: what can stand in a header line. Source: RFC 9110 §5.5. */
-const FIELD_VALUE = /^[\t\u{20}-\u{7e}\u{80}-\u{ff}]*$/u;
 
 /** Headers that say how the message is framed or belong to one connection; the agent writes its own (faults A12). */
 const FORBIDDEN: ReadonlySet<string> = new Set([
@@ -58,7 +53,7 @@ function judgeName(name: string, seen: Set<string>): string {
   if (isPrototypeKey(name)) {
     throw new ProxyError("invalid_request", `"headers.${name}" is not allowed`);
   }
-  if (!TOKEN.test(name)) throw invalid(`Header number ${seen.size + 1} has a name that is none`);
+  if (!isFieldName(name)) throw invalid(`Header number ${seen.size + 1} has a name that is none`);
   const lowerName = name.toLowerCase();
   if (FORBIDDEN.has(lowerName) || lowerName.startsWith("proxy-")) {
     throw invalid(`${quote(name)} must not be given: it is written for each connection`);
@@ -70,7 +65,7 @@ function judgeName(name: string, seen: Set<string>): string {
 }
 
 function judgeValue(name: string, value: string): string {
-  if (FIELD_VALUE.test(value)) return value.trim();
+  if (isFieldValue(value)) return value.trim();
   throw invalid(`${quote(name)} has a value with characters that no header may have`);
 }
 
