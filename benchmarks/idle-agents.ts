@@ -20,11 +20,7 @@ const STILL_BYTES = 1_000_000;
 const { values } = parseArgs({ options: { agents: { type: "string", default: "2000" } } });
 const agents = Number(values.agents);
 
-await using cluster = await startCluster({
-  agents: 0,
-  tls: true,
-  orchestrator: { ORCH_LOG_LEVEL: "warn" },
-});
+await using cluster = await startCluster({ agents: 0, tls: true });
 const { caFile } = await testCertificate();
 await using groups = new AsyncDisposableStack();
 
