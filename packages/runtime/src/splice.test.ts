@@ -35,6 +35,7 @@ class FakeStream implements SpliceStream {
 interface Joined extends AsyncDisposable {
   /** The far end of the socket that is spliced. */
   readonly peer: Socket;
+  readonly socket: Socket;
   readonly stream: FakeStream;
   readonly splice: Splice;
   readonly results: SpliceResult[];
@@ -54,6 +55,7 @@ async function join(): Promise<Joined> {
   const splice = new Splice({ socket, stream, onEnd: (result) => results.push(result) });
   return {
     peer,
+    socket,
     stream,
     splice,
     results,
@@ -137,4 +139,16 @@ test("a socket that is reset aborts the stream; the result comes once", async ()
   splice.onError(new ProxyError("agent_lost", "late"));
   splice.abort("cancelled", "late");
   assert.equal(results.length, 1);
+});
+
+test("faults F1: a socket that is destroyed before all is written is no graceful end", async () => {
+  await using joined = await join();
+  const { peer, socket, stream, splice, results } = joined;
+  peer.end("request");
+  await until("the end of the request", () => stream.ended);
+  splice.onData(new Uint8Array(64 * 1024 * 1024));
+  splice.onEnd();
+  socket.destroy();
+  await until("the result", () => results.length === 1);
+  assert.equal(results[0]?.error?.code, "connection_reset");
 });

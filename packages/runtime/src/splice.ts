@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { ChunkQueue } from "./chunk-queue.ts";
+import { resetSocket } from "./reset-socket.ts";
 import type { RoomyReads } from "./roomy-reads.ts";
 
 /** Chunks from this size on are collected until the end of the turn: they come in rows. Smaller ones leave at once. Bytes. */
@@ -95,7 +96,7 @@ export class Splice {
   /** The stream is over before its time. */
   onError(error: ProxyError): void {
     this.#finish(error);
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
   }
 
   /** Ends both sides now. */
@@ -103,7 +104,7 @@ export class Splice {
     if (this.#over) return;
     this.#stream.abort(code, reason);
     this.#finish(new ProxyError(code, reason));
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
   }
 
   readonly #onSocketData = (chunk: Buffer): void => {
@@ -132,7 +133,9 @@ export class Splice {
 
   readonly #onSocketClose = (): void => {
     this.#giveBack();
-    if (this.#streamEnded && this.#socketEnded) this.#finish(undefined);
+    // What was ended here counts only once it has been written (faults F1).
+    const isWhole = this.#streamEnded && this.#socket.writableFinished;
+    if (isWhole && this.#socketEnded) this.#finish(undefined);
     else this.#broken(new ProxyError("connection_reset", "The connection was closed"));
   };
 

@@ -100,9 +100,7 @@ class WebSocketTransport implements Transport, WebSocketSink {
     const payload = UNSENDABLE.has(code) ? Buffer.alloc(0) : closePayload(code, reason);
     if (!this.#socket.destroyed) this.#write(WS_OPCODE.close, messageOf(payload));
     this.#closing = true;
-    // A peer that is told to go away for a violation is not listened to any longer.
-    this.#graceTimer = setTimeout(() => this.#socket.destroy(), CLOSE_GRACE_MS);
-    if (this.#socket.destroyed) clearTimeout(this.#graceTimer);
+    this.#endInTime();
   }
 
   abort(): void {
@@ -150,8 +148,10 @@ class WebSocketTransport implements Transport, WebSocketSink {
     this.#handler?.onDrain();
   };
 
+  /** The peer says no more, and may take no more either: then what waits for it would hold the socket for ever. */
   readonly #onEnd = (): void => {
     this.#socket.end();
+    this.#endInTime();
   };
 
   readonly #onClose = (): void => {
@@ -167,6 +167,11 @@ class WebSocketTransport implements Transport, WebSocketSink {
     this.#deaf = true;
     this.close(code, reason);
     this.#socket.end();
+  }
+
+  #endInTime(): void {
+    if (this.#socket.destroyed) return;
+    this.#graceTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_GRACE_MS);
   }
 
   /** Faults G5: frames that carry nothing are counted; beyond the allowance the link is ended. */
