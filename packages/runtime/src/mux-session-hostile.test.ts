@@ -12,7 +12,12 @@ import {
   encodePingFrame,
   writeHeader,
 } from "@porchlight/protocol/frame";
-import { INITIAL_WINDOW_BYTES, MAX_DATA_BYTES } from "@porchlight/protocol/limits";
+import {
+  INITIAL_WINDOW_BYTES,
+  MAX_DATA_BYTES,
+  MAX_STREAMS_PER_LINK,
+  PRESSED_WINDOW_BYTES,
+} from "@porchlight/protocol/limits";
 import { MemoryBudget } from "@porchlight/protocol/memory-budget";
 import { simulatedLink } from "@porchlight/testkit/simulated-link";
 import { VirtualClock } from "@porchlight/testkit/virtual-clock";
@@ -95,8 +100,8 @@ test("faults G3: what breaks the rules of a stream closes the link with 4400", (
     "trailers behind the end": [HEAD_FRAME, last, encodeJsonFrame(FRAME.trailers, 1, [])],
     "HEAD behind the end": [HEAD_FRAME, last, HEAD_FRAME],
     "OPEN from an agent": [encodeOpenFrame(2, 1000, OPEN)],
-    "WELCOME from an agent": [encodeJsonFrame(FRAME.welcome, 0, {})],
-    "a second HELLO": [encodeJsonFrame(FRAME.hello, 0, {})],
+    "WELCOME from an agent": [encodeJsonFrame(FRAME.welcome, 0, HELLO)],
+    "a second HELLO": [encodeJsonFrame(FRAME.hello, 0, HELLO)],
     "a stream of number 0": [frameOf(FRAME.data, 0, EMPTY)],
     "a PING about a stream": [frameOf(FRAME.ping, 1, new Uint8Array(8))],
     "a PING of four bytes": [frameOf(FRAME.ping, 0, new Uint8Array(4))],
@@ -121,7 +126,7 @@ test("faults G3: an agent takes no ids again, no answers and no status from an o
     TRAILERS: encodeJsonFrame(FRAME.trailers, 1, []),
     STATUS: encodeJsonFrame(FRAME.status, 0, {}),
     HELLO: encodeJsonFrame(FRAME.hello, 0, {}),
-    "an OPEN of three bytes": frameOf(FRAME.open, 2, new Uint8Array(3)),
+    "an OPEN of three bytes": frameOf(FRAME.open, 2, Buffer.from("{} ")),
   };
   for (const [what, frame] of Object.entries(cases)) {
     const { clock, link, closes } = startAsked();
@@ -137,7 +142,40 @@ test("faults G3: nothing but HELLO may come before WELCOME", () => {
     link.b.send(messageOf(frame));
     clock.advance(5);
     assert.deepEqual([closes[0]?.side, closes[0]?.code], ["orchestrator", 4400]);
+    assert.match(closes[0]?.reason ?? "", /greeting/u);
   }
+  const { clock, link, closes } = startPair({ silent: true });
+  link.a.send(messageOf(encodeOpenFrame(1, 1000, OPEN)));
+  clock.advance(5);
+  assert.deepEqual([closes[0]?.side, closes[0]?.code], ["agent", 4400]);
+});
+
+test("a link carries MAX_STREAMS_PER_LINK streams: one more is refused here, and ends the link at the agent", () => {
+  const { clock, link, orchestrator, closes } = startPair();
+  for (let open = 0; open < MAX_STREAMS_PER_LINK; open++) orchestrator.open(OPEN, new Heard());
+  const heard = new Heard();
+  orchestrator.open(OPEN, heard);
+  clock.advance(5);
+  assert.equal(heard.error?.code, "overloaded");
+  assert.equal(closes.length, 0);
+  link.a.send(messageOf(encodeOpenFrame(MAX_STREAMS_PER_LINK + 1, 1000, OPEN)));
+  clock.advance(5);
+  assert.deepEqual([closes[0]?.side, closes[0]?.code], ["agent", 4400]);
+});
+
+test("faults F10: while memory is short, a new stream may send 64 KiB", () => {
+  const budget = new MemoryBudget(1000);
+  const { clock, orchestrator, accepted } = startPair({ budget });
+  budget.acquire(600);
+  const heard = new Heard();
+  orchestrator.open(OPEN, heard);
+  clock.advance(5);
+  budget.release(600);
+  budget.acquire(-1e9);
+  accepted[0]?.stream.head(HEAD);
+  accepted[0]?.stream.write(new Uint8Array(200_000));
+  clock.advance(5);
+  assert.equal(heard.bytes, PRESSED_WINDOW_BYTES);
 });
 
 test("faults G1: an agent that hears no WELCOME ends the link, too", () => {
