@@ -281,7 +281,6 @@ export class Mux implements StreamOwner, FrameSink {
     if (this.opens || this.#phase === "greeting") throw new ProtocolViolation("An unexpected OPEN");
     if (id <= this.#lastStreamId) throw new ProtocolViolation("A stream id is not new");
     if (this.#streams.size >= MAX_STREAMS_PER_LINK) throw new ProtocolViolation("Too many streams");
-    if (payload.length < 4) throw new ProtocolViolation("An OPEN frame is too short");
     const open = parseOpen(decodeJson(payload.subarray(4)));
     this.#lastStreamId = id;
     const stream = this.#addStream(INITIAL_WINDOW_BYTES, readUint32(payload, 0));

@@ -137,7 +137,8 @@ test("faults G3: an agent takes no ids again, no answers and no status from an o
 });
 
 test("faults G3: nothing but HELLO may come before WELCOME", () => {
-  for (const frame of [encodePingFrame(1), frameOf(FRAME.data, 1, EMPTY), HEAD_FRAME]) {
+  const welcome = encodeJsonFrame(FRAME.welcome, 0, HELLO);
+  for (const frame of [encodePingFrame(1), frameOf(FRAME.data, 1, EMPTY), HEAD_FRAME, welcome]) {
     const { clock, link, closes } = startPair({ silent: true });
     link.b.send(messageOf(frame));
     clock.advance(5);

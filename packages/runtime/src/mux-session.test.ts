@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { encodePingFrame } from "@porchlight/protocol/frame";
 import { INITIAL_WINDOW_BYTES } from "@porchlight/protocol/limits";
 import { MemoryBudget } from "@porchlight/protocol/memory-budget";
 import { HEAD, HEARTBEAT_MS, Heard, OPEN, pour, startPair } from "@porchlight/testkit/session-pair";
@@ -303,3 +304,32 @@ function runsOfSteps(steps: readonly Step[], stream: number): [number, number][]
     step.stream === stream ? [[index & 0xff, step.bytes]] : [],
   );
 }
+
+test("faults F19: bytes that came while the event loop stood still count before the link is judged", () => {
+  const { clock, link, closes } = startPair();
+  const agentSays = link.a.hearMessage.bind(link.a);
+  clock.advance(10 * HEARTBEAT_MS);
+  const heardAtMs = clock.nowMs;
+  agentSays(encodePingFrame(1));
+  link.silence();
+  clock.advance(2 * HEARTBEAT_MS - 1);
+  assert.equal(clock.nowMs, heardAtMs + 2 * HEARTBEAT_MS - 1);
+  // The timer falls due first; the bytes are read in the same turn.
+  clock.schedule(1, () => agentSays(encodePingFrame(1)));
+  clock.advance(1);
+  assert.ok(closes.every(({ side }) => side !== "orchestrator"));
+  clock.advance(2 * HEARTBEAT_MS);
+  assert.ok(closes.some(({ side }) => side === "orchestrator"));
+});
+
+test("an orchestrator measures the round trip also while the agent sends", () => {
+  const { clock, orchestrator, accepted } = startPair({ latencyMs: 40 });
+  orchestrator.open(OPEN, new Heard());
+  clock.advance(100);
+  accepted[0]?.stream.head(HEAD);
+  for (let beat = 0; beat < 30; beat++) {
+    accepted[0]?.stream.write(Buffer.from("x"));
+    clock.advance(HEARTBEAT_MS / 5);
+  }
+  assert.equal(Math.round(orchestrator.rttMs ?? 0), 80);
+});
