@@ -19,7 +19,7 @@ const WIRE = { overloaded: 41, shuttingDown: 42 };
 
 /** The code of an ABORT frame, without the bit that says that nothing was sent. */
 function codeIn(abort: Frame): number {
-  return abortNumber(abort) & 0x7fff;
+  return abortNumber(abort);
 }
 
 interface Scene {

@@ -28,10 +28,14 @@ const ShortText = Type.String({ maxLength: MAX_REASON_CHARS });
 const HeaderList = Type.Array(Type.String(), { maxItems: MAX_HEADERS * 2 });
 
 /** An agent's labels. */
-export const Labels = Type.Record(Type.String({ pattern: `^[\\s\\S]{1,${MAX_NAME_CHARS}}$` }), Name, {
-  maxProperties: MAX_LABELS,
-  additionalProperties: false,
-});
+export const Labels = Type.Record(
+  Type.String({ pattern: `^[\\s\\S]{1,${MAX_NAME_CHARS}}$` }),
+  Name,
+  {
+    maxProperties: MAX_LABELS,
+    additionalProperties: false,
+  },
+);
 export type Labels = Static<typeof Labels>;
 
 /** What the operator limits at home, told so that the scheduler knows; enforced at the agent all the same. */

@@ -113,7 +113,7 @@ export function frameNumber(frame: Frame): number {
 
 /** The error number of an ABORT frame. */
 export function abortNumber(frame: Frame): number {
-  return Buffer.from(frame.payload).readUInt16BE(0);
+  return decodeAbort(frame.payload).wire;
 }
 
 const HEADER_BYTES = 8;
