@@ -111,9 +111,12 @@ export function frameNumber(frame: Frame): number {
   return Buffer.from(frame.payload).readUInt32BE(0);
 }
 
+/** Flag beside an ABORT's number: nothing has left for a target. */
+const UNSENT = 0x8000;
+
 /** The error number of an ABORT frame. */
 export function abortNumber(frame: Frame): number {
-  return decodeAbort(frame.payload).wire;
+  return Buffer.from(frame.payload).readUInt16BE(0) & ~UNSENT;
 }
 
 const HEADER_BYTES = 8;
