@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { ERRORS } from "@porchlight/protocol/errors";
 import { startCluster } from "@porchlight/testkit/cluster";
-import { startScriptedOrchestrator } from "@porchlight/testkit/scripted-orchestrator";
-import { abortNumber, frameJson } from "@porchlight/testkit/frame-socket";
 import { startTarget } from "@porchlight/testkit/target-server";
-import { until } from "@porchlight/testkit/until";
 
 /** The agent's operator allows one loopback address; everything else that is not public stays forbidden. */
 const AGENT_ALLOW = "127.0.0.2/32";
@@ -104,32 +100,4 @@ test("faults A15: without an exception the orchestrator refuses early and the ag
     "port_forbidden",
   );
   assert.deepEqual(agent.jobs, []);
-});
-
-test("faults G17: a compromised orchestrator gets no job and no tunnel into the home network", async () => {
-  await using orchestrator = await startScriptedOrchestrator();
-  cluster.startAgent({ ORCH_WS: orchestrator.url, AGENT_NAME: "watchful" });
-  const link = await orchestrator.untilLink(1, 10_000);
-  await link.untilFrame("hello");
-  const url = `${home.origin}/echo`;
-  link.open(1, {
-    kind: "http",
-    jobId: "job_evil",
-    account: "evil",
-    method: "GET",
-    url,
-    headers: [],
-    bodyBytes: 0,
-    timeoutMs: 5_000,
-    followRedirects: true,
-    maxRedirects: 5,
-  });
-  link.open(2, { kind: "tcp", jobId: "job_evil_2", host: "127.0.0.1", port: home.port });
-  link.open(3, { kind: "tcp", jobId: "job_evil_3", host: "localhost", port: home.port });
-  await until("three refusals", () => link.received("abort").length === 3);
-  assert.deepEqual(link.received("head").map(frameJson), []);
-  for (const frame of link.received("abort")) {
-    assert.equal(abortNumber(frame), ERRORS.target_forbidden.wire);
-  }
-  assert.equal(home.connections, 0);
 });

@@ -28,7 +28,7 @@ test("faults F11: a target that sends nothing, or a byte now and then, ends at t
     const problem = await cluster.client.fail({ url: `${target.origin}${path}`, timeoutMs: 700 });
     const tookMs = performance.now() - startMs;
     assert.equal(problem.status, 504, path);
-    assert.match(problem.code, /^(?:target_timeout|job_timeout)$/, path);
+    assert.equal(problem.code, "target_timeout", path);
     assert.ok(tookMs > 500 && tookMs < 1_500, `${path} took ${tookMs} ms`);
   }
   await until("the target's connections to be closed", async () => target.openConnections <= 1);
@@ -102,6 +102,17 @@ test("faults F13: an answer nobody asked for is never given to the next job", as
     await until("the connection to be destroyed", () => target.openConnections === 0);
     const second = await cluster.client.run({ url: `${target.origin}/status/201` });
     assert.equal(second.statusCode, 201);
+  }
+});
+
+test("faults F13: an answer nobody asked for is not given to a job that follows at once", async () => {
+  for (let round = 0; round < 20; round++) {
+    for (const path of ["/unasked", "/unasked-together"]) {
+      const first = await cluster.client.run({ url: `${target.origin}${path}` });
+      assert.equal(bodyText(first), "first");
+      const second = await cluster.client.run({ url: `${target.origin}/status/201` });
+      assert.equal(second.statusCode, 201);
+    }
   }
 });
 

@@ -32,6 +32,10 @@ export const HOSTILE_ROUTES: Readonly<Record<string, Route>> = {
     socket.write(head(200, 5) + "first");
     setImmediate(() => socket.write(head(200, 6) + "poison"));
   },
+  /** The same in one packet (faults F13). */
+  "unasked-together": ({ socket }) => {
+    socket.write(head(200, 5) + "first" + head(200, 6) + "poison");
+  },
   /** A good answer; `/unasked-later/MS` after it one that nobody asked for, on the idle connection (faults F13). */
   "unasked-later": ({ socket, parameter }) => {
     socket.write(head(200, 5) + "first");
