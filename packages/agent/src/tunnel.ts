@@ -2,6 +2,7 @@
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { OpenTcp } from "@porchlight/protocol/message";
 import type { Stream } from "@porchlight/protocol/stream";
+import { ChunkQueue } from "@porchlight/runtime/chunk-queue";
 import { Splice, type SpliceResult } from "@porchlight/runtime/splice";
 import { type TargetPolicy, judgeHost } from "@porchlight/runtime/target-policy";
 import { type ConnectAttempt, type Connected, type Target, startConnect } from "./connector.ts";
@@ -23,7 +24,7 @@ export class Tunnel implements Work {
   #connected: Connected | undefined;
   #splice: Splice | undefined;
   /** What came before the connection stood; bounded by the stream's window. */
-  #early: Uint8Array[] = [];
+  readonly #early = new ChunkQueue();
   #endedEarly = false;
   #ended = false;
 
@@ -109,8 +110,7 @@ export class Tunnel implements Work {
       onEnd: (result) => this.#onSpliceEnd(result),
     });
     this.#splice = splice;
-    for (const chunk of this.#early) splice.onData(chunk);
-    this.#early = [];
+    for (const chunk of this.#early.takeAll()) splice.onData(chunk);
     if (this.#endedEarly) splice.onEnd();
   }
 
@@ -122,7 +122,7 @@ export class Tunnel implements Work {
   #finish(result: WorkResult): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.#early = [];
+    this.#early.takeAll();
     this.#tools.onEnded(result);
     return true;
   }

@@ -283,7 +283,8 @@ export class Mux implements StreamOwner, FrameSink {
     if (this.#streams.size >= MAX_STREAMS_PER_LINK) throw new ProtocolViolation("Too many streams");
     const open = parseOpen(decodeJson(payload.subarray(4)));
     this.#lastStreamId = id;
-    const stream = this.#addStream(INITIAL_WINDOW_BYTES, readUint32(payload, 0));
+    const stream = this.#addStream(INITIAL_WINDOW_BYTES, 0);
+    stream.receiveCredit(readUint32(payload, 0));
     this.#guard(stream, () => {
       stream.handler = this.#handler.onOpen(stream, open);
     });

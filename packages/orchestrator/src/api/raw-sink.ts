@@ -1,6 +1,6 @@
 /** Streams a job's answer to the client as it comes: `format: raw`. */
 import type { ServerResponse } from "node:http";
-import { TLSSocket } from "node:tls";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 import type { Job, JobSink, Serving } from "../jobs/job.ts";
 import { finish } from "./answer.ts";
 import { rawHead } from "./raw-head.ts";
@@ -22,6 +22,8 @@ export class RawSink implements JobSink {
     this.#response = response;
     this.#job = job;
     response.on("drain", this.#giveBack);
+    // An answer that has ended drains no more, and one whose client is gone never will.
+    response.on("close", this.#giveBack);
   }
 
   get committed(): boolean {
@@ -58,9 +60,9 @@ export class RawSink implements JobSink {
   /** The answer has failed: the client must see a broken connection, never a short success (faults F1). */
   abort(): void {
     const { socket } = this.#response;
-    if (socket === null || socket instanceof TLSSocket) this.#response.destroy();
     // Without a length and without chunks (HTTP/1.0), an orderly end would look like the end of the body.
-    else socket.resetAndDestroy();
+    if (socket === null) this.#response.destroy();
+    else resetSocket(socket);
   }
 
   readonly #giveBack = (): void => {

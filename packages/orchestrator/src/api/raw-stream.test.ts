@@ -131,6 +131,25 @@ test("faults F10: a client that does not read gets no more than it takes", async
   assert.ok(raw.received.length > sentBytes);
 });
 
+test("faults F10: the credit of an answer's last bytes comes back, taken by the client or not", async () => {
+  await using api = await startApi();
+  for (const leaves of [false, true]) {
+    const next = api.jobs.next();
+    const raw = await openRaw(api.port);
+    raw.socket.pause();
+    raw.write(requestText("1.0"));
+    const run = (await next).begin();
+    run.data(Buffer.alloc(30_000_000, "x"));
+    run.complete();
+    await new Promise(setImmediate);
+    assert.equal(run.consumedBytes, 0);
+    if (leaves) raw.socket.destroy();
+    else raw.socket.resume();
+    await until("the credit of everything", () => run.consumedBytes === 30_000_000);
+    raw.socket.destroy();
+  }
+});
+
 test("faults A28: what still comes for a client that has gone is dropped and given back", async () => {
   await using api = await startApi();
   const next = api.jobs.next();
