@@ -106,11 +106,6 @@ export function frameJson(frame: Frame): unknown {
   return JSON.parse(payload.toString("utf8", frame.type === FRAME.open ? 4 : 0));
 }
 
-/** The first number of a payload: credit of CREDIT and OPEN, bytes. */
-export function frameNumber(frame: Frame): number {
-  return Buffer.from(frame.payload).readUInt32BE(0);
-}
-
 /** Flag beside an ABORT's number: nothing has left for a target. */
 const UNSENT = 0x8000;
 
