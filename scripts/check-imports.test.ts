@@ -32,6 +32,7 @@ const REFUSED: readonly (readonly [path: string, specifier: string, because: str
   [`${ORCHESTRATOR}/node.ts`, "node:sqlite", "names this store"],
   [`${ORCHESTRATOR}/gateway/agent-door.ts`, "./gateway-fakes.ts", "made for tests only"],
   ["packages/protocol/src/frame.ts", "node:crypto", "no node: module"],
+  [`${ORCHESTRATOR}/routing/selector.ts`, "@porchlight/runtime/logger", "imports pure files only"],
   [`${ORCHESTRATOR}/routing/selector.ts`, "node:util", "no node: module"],
 ];
 

@@ -45,9 +45,12 @@ function judgeClock(file: SourceFile): string[] {
 function judgeImports(file: SourceFile): string[] {
   const from = placeOf(file.path);
   const faults: string[] = [];
-  for (const { specifier } of importsOf(file.text)) {
+  for (const { specifier, typeOnly } of importsOf(file.text)) {
     const to = resolveSpecifier(from, specifier);
-    const fault = to === undefined ? judgeModule(from, specifier) : judgePlace(from, to, specifier);
+    const fault =
+      to === undefined
+        ? judgeModule(from, specifier)
+        : (judgePlace(from, to, specifier) ?? (typeOnly ? undefined : judgePurity(from, to)));
     if (fault !== undefined) faults.push(`${file.path}: imports ${specifier}: ${fault}`);
   }
   return faults;
@@ -62,6 +65,11 @@ function judgeModule(from: Place, specifier: string): string | undefined {
     return "only an adapter's own file names this store";
   }
   return undefined;
+}
+
+function judgePurity(from: Place, to: Place): string | undefined {
+  if (!isPure(from.path) || isTest(from.path) || isPure(to.path)) return undefined;
+  return "a pure file imports pure files only, or types";
 }
 
 function judgePlace(from: Place, to: Place, specifier: string): string | undefined {

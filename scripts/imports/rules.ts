@@ -59,19 +59,18 @@ export const LAUNCHER = "packages/runtime/src/launch.js";
 /** The files that do so. */
 export const STARTS_WITH_LAUNCHER = /^(?:packages\/[^/]+\/bin|scripts)\//;
 
-/** Files outside protocol that import no `node:` module and read no clock. */
-const PURE_FILES = new Set([
-  "packages/runtime/src/backoff.ts",
-  "packages/runtime/src/target-policy.ts",
-  "packages/orchestrator/src/jobs/job.ts",
-  "packages/orchestrator/src/routing/selector.ts",
-  "packages/orchestrator/src/routing/request-options.ts",
-  "packages/orchestrator/src/ingress/socks-handshake.ts",
-]);
+/** All of protocol, the decisions of target policy and WebSocket framing, all of routing, a job's rules. */
+const PURE: readonly RegExp[] = [
+  /^packages\/protocol\/src\//,
+  /^packages\/runtime\/src\/(?:backoff|settings-parsers|websocket-frame|websocket-reader)\.ts$/,
+  /^packages\/runtime\/src\/(?:special-purpose-addresses|target-policy(?:-address|-settings)?)\.ts$/,
+  /^packages\/orchestrator\/src\/routing\//,
+  /^packages\/orchestrator\/src\/jobs\/(?:fifo-list|job|job-request.*)\.ts$/,
+];
 
-/** Whether a file takes time as an argument and does no I/O: all of protocol, and a few named ones. */
+/** Whether a file takes time as an argument and does no I/O, nor imports a file that may. */
 export function isPure(path: string): boolean {
-  return path.startsWith("packages/protocol/src/") || PURE_FILES.has(path);
+  return PURE.some((pattern) => pattern.test(path));
 }
 
 /** Whether a file is a test, or made for tests: free of the directions, and imported by such files only. */
