@@ -1,6 +1,7 @@
 /** The agents of examples/ against a real orchestrator. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { bodyText } from "@porchlight/testkit/api-client";
 import { KEYS, startCluster, type Cluster } from "@porchlight/testkit/cluster";
 import { Program } from "@porchlight/testkit/program";
@@ -19,7 +20,7 @@ function start(cluster: Cluster, { file, command }: Example): Program {
   return new Program({
     name: file,
     command,
-    args: [new URL(file, EXAMPLES).pathname],
+    args: [fileURLToPath(new URL(file, EXAMPLES))],
     env: { ORCH_WS: cluster.agentUrl, AGENT_KEY: KEYS.agent },
   });
 }

@@ -4,11 +4,12 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { Program } from "@porchlight/testkit/program";
 import { temporaryFolder, type TemporaryFolder } from "@porchlight/testkit/temporary-folder";
 import { until } from "@porchlight/testkit/until";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Says its process id, ends with 7 on SIGTERM. */
 const SCRIPT = `
