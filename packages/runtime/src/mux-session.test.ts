@@ -322,6 +322,21 @@ test("faults F19: bytes that came while the event loop stood still count before 
   assert.ok(closes.some(({ side }) => side === "orchestrator"));
 });
 
+test("faults F19: a block between a timer and its judgement is nobody's silence", () => {
+  const { clock, link, closes } = startPair();
+  const agentSays = link.a.hearMessage.bind(link.a);
+  link.silence();
+  // The loop stands still behind the timers, judges, and then reads what has come meanwhile.
+  clock.soon = (act) => {
+    clock.schedule(5 * HEARTBEAT_MS, () => {
+      act();
+      clock.schedule(0, () => agentSays(encodePingFrame(1)));
+    });
+  };
+  clock.advance(10 * HEARTBEAT_MS);
+  assert.ok(closes.every(({ side }) => side !== "orchestrator"));
+});
+
 test("an orchestrator measures the round trip also while the agent sends", () => {
   const { clock, orchestrator, accepted } = startPair({ latencyMs: 40 });
   orchestrator.open(OPEN, new Heard());

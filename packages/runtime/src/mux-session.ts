@@ -53,6 +53,7 @@ class MuxSession implements Session {
   readonly #mux: Mux;
   readonly #clock: Clock;
   #callOffTimer: (() => void) | undefined;
+  #firedAtMs = 0;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #flushPlanned = false;
   #gated = false;
@@ -223,15 +224,19 @@ class MuxSession implements Session {
     this.#callOffTimer = this.#clock.schedule(delayMs, this.#onTimer);
   }
 
-  /** Judged after the poll phase: bytes that waited while the event loop was blocked count first (faults F19). */
+  /**
+   * Judged after the poll phase, by the time before it: bytes that waited while the event loop was blocked
+   * count first, and a block in between counts for nobody's silence (faults F19).
+   */
   readonly #onTimer = (): void => {
+    this.#firedAtMs = this.#clock.nowMs;
     this.#clock.soon(this.#tick);
   };
 
   readonly #tick = (): void => {
     if (this.#ended !== undefined) return;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    this.#mux.tick(this.#clock.nowMs);
+    this.#mux.tick(this.#firedAtMs);
     this.#armTimer();
   };
 }

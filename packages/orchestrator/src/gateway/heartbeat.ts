@@ -18,6 +18,7 @@ export class Heartbeat {
   readonly #dead: () => void;
   #lastReceivedMs: number;
   #callOff: (() => void) | undefined;
+  #firedAtMs = 0;
 
   constructor(options: HeartbeatOptions) {
     this.#clock = options.clock;
@@ -59,14 +60,18 @@ export class Heartbeat {
     this.#callOff = this.#clock.schedule(delayMs, this.#due);
   }
 
-  /** Judged after the poll phase: bytes that waited while the event loop was blocked count first (faults F19). */
+  /**
+   * Judged after the poll phase, by the time before it: bytes that waited while the event loop was blocked
+   * count first, and a block in between counts for nobody's silence (faults F19).
+   */
   readonly #due = (): void => {
+    this.#firedAtMs = this.#clock.nowMs;
     this.#clock.soon(this.#beat);
   };
 
   readonly #beat = (): void => {
     if (this.#callOff === undefined) return;
-    const { nowMs } = this.#clock;
+    const nowMs = this.#firedAtMs;
     if (this.#liveness.isDead(nowMs)) {
       this.stop();
       this.#dead();

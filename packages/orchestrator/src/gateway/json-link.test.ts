@@ -246,6 +246,20 @@ test("faults F19: what arrived while the event loop was blocked counts before th
   assert.equal(socket.aborted, false);
 });
 
+test("faults F19: a block between a timer and its judgement is nobody's silence", () => {
+  const { connect, clock } = setup();
+  const { socket } = connect({});
+  // The loop stands still behind the timer, judges, and then reads what has come meanwhile.
+  clock.soon = (act) => {
+    clock.schedule(5 * HEARTBEAT_MS, () => {
+      act();
+      socket.handler?.onAlive();
+    });
+  };
+  clock.advance(10 * HEARTBEAT_MS);
+  assert.equal(socket.aborted, false);
+});
+
 test("close: jobs fail with the code given; a job on a link that is gone fails later", () => {
   const { connect, clock } = setup();
   const { socket, link, start } = connect({});
