@@ -16,6 +16,7 @@ const STEPS: readonly Step[] = [
   { name: "format", run: ["oxfmt/oxfmt", "--check", "."] },
   { name: "dead code", run: ["knip/knip", "--no-config-hints"] },
   { name: "imports", run: ["scripts/check-imports.ts"] },
+  { name: "docstrings", run: ["scripts/check-docstrings.ts"] },
   { name: "lock file", run: ["scripts/complete-lock.ts", "--check"] },
   { name: "docs", run: ["scripts/docs.ts", "--check"] },
 ];

@@ -28,6 +28,12 @@ suite("limitsTable", () => {
     );
   });
 
+  test("takes the comment above the constant and no other", () => {
+    const source = `/** Of the file. */\nconst KIB = 1;\n\n/** Largest. */\nexport const MAX_RETRIES = 1;\n`;
+    assert.match(limitsTable(source), /\| Largest\. \|/);
+    assert.doesNotMatch(limitsTable(source), /Of the file/);
+  });
+
   test("formatValue uses the largest unit that divides", () => {
     assert.equal(formatValue(64 * 1024, "Bytes"), "64 KiB");
     assert.equal(formatValue(16 * 1024 ** 2, "Bytes"), "16 MiB");

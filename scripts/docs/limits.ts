@@ -2,7 +2,7 @@
 import * as limits from "@porchlight/protocol/limits";
 import { code, table } from "./page.ts";
 
-const CONSTANT = /\/\*\*([\s\S]*?)\*\/\s*export const ([A-Z_]+) =/g;
+const CONSTANT = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export const ([A-Z_]+) =/g;
 const UNIT = /\s*(Bytes|Characters|Milliseconds|Frames per second)\.$/;
 
 /** Rows of the table, from the source text. */

@@ -26,6 +26,7 @@ export interface Pool {
   kill(): void;
 }
 
+/** Where the pool listens, and where it keeps what it stores. */
 export interface PoolOptions {
   /** Where the orchestrator listens on 127.0.0.1. */
   readonly port: number;
