@@ -38,6 +38,7 @@ export interface LinkListener {
   onFault(error: unknown): void;
 }
 
+/** Where a link goes, how it introduces itself, and who hears of it. */
 export interface LinkOptions {
   readonly dial: DialOptions;
   /** Asked when the carrier is open. */
@@ -46,6 +47,7 @@ export interface LinkOptions {
   readonly listener: LinkListener;
 }
 
+/** One link to the orchestrator; dials as soon as it is made, and its end is told to the listener exactly once. */
 export class AgentLink {
   readonly #options: LinkOptions;
   readonly #callOffDial: () => void;

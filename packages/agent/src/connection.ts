@@ -32,6 +32,7 @@ const AGE_SHARE = 0.9;
 /** Longest delay a timer holds. Milliseconds. Source: `setTimeout`, 2³¹ − 1. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** What the connection dials, says and tells; `random` gives 0 ≤ x < 1. */
 export interface ConnectionOptions {
   readonly dial: DialOptions;
   readonly logger: Logger;
@@ -46,6 +47,7 @@ export interface ConnectionOptions {
   readonly onLinkEnded: () => void;
 }
 
+/** The agent's connection to its orchestrator: one current link, replaced whenever it ends, until `close`. */
 export class Connection implements LinkListener {
   readonly #options: ConnectionOptions;
   readonly #backoff: Backoff;

@@ -26,6 +26,7 @@ export interface Target {
   readonly secure: boolean;
 }
 
+/** How one connection to a target is made, and what judges its addresses. */
 export interface ConnectorOptions {
   readonly policy: TargetPolicy;
   /** Below the default of 10 s. Milliseconds. */

@@ -11,6 +11,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Longest `Retry-After` that is followed. Milliseconds. */
 const MAX_RETRY_AFTER_MS = 120_000;
 
+/** Where the orchestrator is and how the agent proves itself; the key goes into a header, never into the URL. */
 export interface DialOptions {
   readonly url: URL;
   readonly key: string;

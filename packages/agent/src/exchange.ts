@@ -34,6 +34,7 @@ export interface ExchangeListener {
   onFailure(error: ProxyError): void;
 }
 
+/** One request as it leaves for the target, and who hears of its response. */
 export interface ExchangeOptions {
   readonly pool: ConnectionPool;
   readonly account: string;
@@ -44,6 +45,7 @@ export interface ExchangeOptions {
   readonly listener: ExchangeListener;
 }
 
+/** A request under way on a pooled connection; sent once more, on a new one, where a kept-alive one had ended unseen. */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #options: ExchangeOptions;
   #connection: TargetConnection;

@@ -5,6 +5,7 @@ import type { ErrorCode } from "@porchlight/protocol/errors";
 import type { Head, Trailers } from "@porchlight/protocol/message";
 import type { Stream } from "@porchlight/protocol/stream";
 
+/** A stream without a link: keeps all it is given, in order. */
 export class FakeStream implements Stream {
   readonly id = 1;
   readonly heads: Head[] = [];

@@ -26,12 +26,14 @@ export interface LedgerEntry {
   readonly outcome: string;
 }
 
+/** Where the files are, and who hears of lines that could not be written. */
 export interface LedgerOptions {
   readonly folder: string;
   /** Lines were lost, and why, by the system's code. Called once per failure that follows a success. */
   readonly onLost: (lines: number, code: string) => void;
 }
 
+/** Appends entries to the month's file, `YYYY-MM.jsonl`; those that come while too many wait are counted as lost. */
 export class Ledger {
   readonly #options: LedgerOptions;
   /** Lines by month. */

@@ -5,6 +5,7 @@ import { type OperatorLimits, type Pause, hasLimits, pauseAt } from "./limits.ts
 /** How often the limits are looked at: what may go over them at most. Milliseconds. */
 const LOOK_EVERY_MS = 1_000;
 
+/** The limits to watch, what they are measured by, and who hears of a pause; `now` is the wall clock. */
 export interface LimitWatchOptions {
   readonly limits: OperatorLimits;
   readonly clock: Clock;

@@ -6,6 +6,7 @@ export interface LineBytes {
   readonly received: number;
 }
 
+/** Nothing in either direction. */
 export const NO_BYTES: LineBytes = { sent: 0, received: 0 };
 
 /** What a TCP connection has carried so far. */
@@ -14,6 +15,7 @@ export function bytesOnLine(carrier: Socket | undefined): LineBytes {
   return { sent: carrier.bytesWritten, received: carrier.bytesRead };
 }
 
+/** The sum, by direction. */
 export function addBytes(a: LineBytes, b: LineBytes): LineBytes {
   return { sent: a.sent + b.sent, received: a.received + b.received };
 }

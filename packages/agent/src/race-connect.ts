@@ -12,6 +12,7 @@ const ATTEMPT_DELAY_MS = 250;
 /** Addresses tried at most, whatever a name resolves to. */
 const MAX_ADDRESSES = 8;
 
+/** The addresses of one host and how to try each; `attemptDelayMs` is 250 by default. */
 export interface RaceOptions {
   /** At least one, in the resolver's order. */
   readonly addresses: readonly string[];
@@ -29,6 +30,7 @@ export interface Dialled {
   readonly reads?: RoomyReads;
 }
 
+/** The connection that came first, and the address it leads to. */
 export interface RaceWinner extends Dialled {
   readonly address: string;
 }

@@ -18,6 +18,7 @@ import {
 /** How long a connection is kept without a request, whatever the target promises. Milliseconds. */
 const IDLE_MS = 4_000;
 
+/** Where a connection leads, for whom, and by which policy its addresses are judged. */
 export interface TargetConnectionOptions {
   readonly url: URL;
   /** Whose requests it carries: connections are never shared across accounts (faults F13). */
@@ -27,6 +28,7 @@ export interface TargetConnectionOptions {
   readonly onDisconnect: (connection: TargetConnection) => void;
 }
 
+/** A connection that carries one request at a time; it connects when the first one comes, and anew after it was closed. */
 export class TargetConnection {
   /** Account and origin: what it may be used again for. */
   readonly key: string;

@@ -6,6 +6,7 @@ const TICK_MS = 2_000;
 /** A tick that is later than this by the wall clock was a sleep. Milliseconds. */
 const SLEEP_MS = 10_000;
 
+/** Both clocks, and who hears that the machine was asleep. */
 export interface WakeWatchOptions {
   readonly clock: Clock;
   /** Wall clock, Unix epoch milliseconds: the monotonic one may stand still in sleep. */

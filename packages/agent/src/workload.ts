@@ -14,6 +14,7 @@ import { type Throttle, ThrottledStream } from "./throttle.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { Work, WorkResult } from "./work.ts";
 
+/** What all work shares, what may refuse it, and who hears of each end. */
 export interface WorkloadOptions {
   readonly policy: () => TargetPolicy;
   readonly pool: ConnectionPool;
@@ -31,6 +32,7 @@ interface Running {
   readonly startedAtMs: number;
 }
 
+/** The jobs and tunnels of this agent, across all its links. */
 export class Workload {
   readonly #options: WorkloadOptions;
   readonly #running = new Set<Running>();

@@ -38,6 +38,7 @@ const SERVER_OPTIONS = {
   noDelay: true,
 } as const;
 
+/** What listens, and to whom it hands requests and upgrades; no `tls` means plain HTTP. */
 export interface ListenerOptions {
   readonly tls: TlsFiles | undefined;
   /** Answers requests, and what is none. */
@@ -55,6 +56,7 @@ export interface BoundAddress {
   readonly url: string;
 }
 
+/** One listening server and every connection it has accepted. */
 export class HttpListener {
   readonly #server: Server | SecureServer;
   readonly #isSecure: boolean;

@@ -24,6 +24,7 @@ import { openSqliteState } from "./state/sqlite-state.ts";
 import type { State } from "./state/state.ts";
 import { Tunnels } from "./tunnels/tunnels.ts";
 
+/** What a node logs to, and what it keeps. */
 export interface NodeOptions {
   readonly logger: Logger;
   /** Default: the embedded store in the configuration's directory. Closed with the node. */

@@ -27,6 +27,7 @@ const CIPHERS = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
+/** Paths of two PEM files: the certificate with its chain, and its key. */
 export interface TlsPaths {
   readonly cert: string;
   readonly key: string;
@@ -37,6 +38,7 @@ export interface SecureServer {
   setSecureContext(options: SecureContextOptions): void;
 }
 
+/** A certificate that follows its files; servers that use it get each new one, connections keep theirs. */
 export class TlsFiles {
   readonly #paths: TlsPaths;
   readonly #logger: Pick<Logger, "info" | "error">;

@@ -18,6 +18,7 @@ interface ErrorEntry {
   readonly title: string;
 }
 
+/** Code → number on the wire (ABORT frames), whose fault it is, whether and where to try again, and a short title. */
 export const ERRORS = {
   internal: { wire: 1, fault: "orchestrator", retry: "later", title: "Internal error" },
   cancelled: { wire: 2, fault: "client", retry: "never", title: "Cancelled" },
@@ -97,6 +98,7 @@ export const ERRORS = {
   job_timeout: { wire: 91, fault: "target", retry: "later", title: "Job timeout" },
 } as const satisfies Record<string, ErrorEntry>;
 
+/** One of the codes of `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS;
 
 const CODE_BY_WIRE: ReadonlyMap<number, ErrorCode> = new Map(

@@ -23,6 +23,7 @@ export interface FrameSink {
   onControl(type: number, streamId: number, payload: Uint8Array): void;
 }
 
+/** Takes the messages of one link, in any cut, and gives their frames to a sink in order. */
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #header = new Uint8Array(HEADER_BYTES);

@@ -9,6 +9,7 @@
  */
 import { MAX_CONTROL_BYTES, MAX_DATA_BYTES } from "./limits.ts";
 
+/** Frame types: the first byte of a header without END. Source: docs/protocol.md §3. */
 export const FRAME = {
   data: 0x00,
   open: 0x01,

@@ -14,6 +14,7 @@ const MIN_LATE_BYTES = 256;
 /** A stream that ends crosses at least with its HEAD, a CREDIT and its end. */
 const LATE_FRAMES_PER_STREAM = 4;
 
+/** The allowance of one link: a burst of IDLE_FRAME_BURST, then IDLE_FRAMES_PER_SECOND; time is given in milliseconds. */
 export class IdleAllowance {
   readonly #frames: TokenBucket;
   #lateBytes = 0;

@@ -16,6 +16,8 @@ import type { ErrorCode, Fault } from "./errors.ts";
 
 /** The methods a job may use. CONNECT and TRACE are not among them: a job is no tunnel and no probe. */
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+/** One of `METHODS`. */
 export type Method = (typeof METHODS)[number];
 
 /** Methods whose repetition changes nothing more. Source: RFC 9110 §9.2.2. */
@@ -78,6 +80,8 @@ export type JobRequest = Static<typeof JobRequest>;
 
 /** States of a job. Source: contract, "Status". */
 export const JOB_STATUSES = ["pending", "sent", "completed", "failed", "cancelled"] as const;
+
+/** One of `JOB_STATUSES`. */
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /** One try of a job on one agent. */
@@ -145,7 +149,10 @@ export interface Problem {
   readonly attempts?: readonly Attempt[];
 }
 
+/** Whether an agent takes work now; those after `available` do not. */
 export const AGENT_STATUSES = ["available", "busy", "paused", "draining", "offline"] as const;
+
+/** One of `AGENT_STATUSES`. */
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
 
 /** An agent as `GET /v1/agents` shows it. Times are ISO 8601, UTC. */

@@ -25,6 +25,7 @@ export interface JsonFailure {
   readonly message: string;
 }
 
+/** A response, an error the agent names, or `invalid` with the error its job fails with. */
 export type JsonResult =
   | JsonResponse
   | JsonFailure

@@ -5,6 +5,7 @@
  * characters, so that a key pasted in part or with a slip is told at once, without asking anybody.
  */
 
+/** What a key is for: to be an agent, to send jobs, or to change the pool. */
 export const ROLES = ["agent", "client", "admin"] as const;
 
 /** What a key may do: open an agent link, run jobs, or change the pool. */

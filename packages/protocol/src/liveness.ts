@@ -7,6 +7,7 @@
 /** Weight of a new sample in the smoothed round trip. Source: RFC 6298 §2 (alpha). */
 const RTT_GAIN = 1 / 8;
 
+/** The signs of life of one link; all times are milliseconds of one monotonic clock. */
 export class Liveness {
   readonly #intervalMs: number;
   readonly #pingsWhileActive: boolean;

@@ -121,6 +121,7 @@ export const OpenHttp = Type.Object({
 });
 export type OpenHttp = Static<typeof OpenHttp>;
 
+/** What opens a stream: a tunnel, or one HTTP request. */
 export type Open = OpenTcp | OpenHttp;
 
 /** Answer to a `tcp` stream: the agent has connected. */
@@ -165,6 +166,7 @@ export const HttpHead = Type.Object({
 });
 export type HttpHead = Static<typeof HttpHead>;
 
+/** What an agent answers first on a stream of that kind. */
 export type Head = TcpHead | HttpHead;
 
 /** Trailer fields, as a header list. */

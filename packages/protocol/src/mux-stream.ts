@@ -47,6 +47,7 @@ export interface StreamOwner {
   forget(stream: MuxStream, lateBytes: number): void;
 }
 
+/** A stream as its mux sees it; its user holds it as a `Stream`. */
 export class MuxStream implements Stream, Source {
   readonly id: number;
   readonly #owner: StreamOwner;

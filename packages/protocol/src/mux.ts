@@ -46,6 +46,7 @@ const MAX_QUEUED_CONTROL_BYTES = 16 * 1024 * 1024;
 
 type Phase = "greeting" | "live" | "closed";
 
+/** One side of one link, from its greeting to `close`, after which nothing is sent or heard. */
 export class Mux implements StreamOwner, FrameSink {
   readonly opens: boolean;
   readonly #handler: MuxHandler;

@@ -45,6 +45,7 @@ export interface Source {
   queued: boolean;
 }
 
+/** The frames and streams of one link that wait; bounded by credit for data, and by its user for control frames. */
 export class Outbox {
   #control: Uint8Array[] = [];
   #controlBytes = 0;

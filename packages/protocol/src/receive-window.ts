@@ -18,6 +18,7 @@ const GROWTH_ROUND_TRIPS = 2;
 /** Round trip assumed before one was measured. Milliseconds. */
 const ASSUMED_RTT_MS = 100;
 
+/** The window of one direction of one stream: at most MAX_WINDOW_BYTES, at least PRESSED_WINDOW_BYTES under pressure. */
 export class ReceiveWindow {
   #windowBytes: number;
   #creditBytes: number;

@@ -3,6 +3,7 @@
  * live in `runtime`; one contract suite runs over all of them.
  */
 
+/** Hears a carrier; nothing comes after `onClose`. */
 export interface TransportHandler {
   /** A whole message, or the next piece of one: `isLast` comes with its end. The bytes may be kept. */
   onMessage(piece: Uint8Array, isLast: boolean): void;
@@ -21,6 +22,7 @@ export interface OutgoingMessage {
   readonly roomBytes: number;
 }
 
+/** One carrier of whole messages, in order, in both directions. */
 export interface Transport {
   /** Bytes handed over and not yet given to the operating system. */
   readonly bufferedBytes: number;
@@ -47,4 +49,5 @@ export const CLOSE_CODES = {
   flooding: 4429,
 } as const;
 
+/** One of the values of `CLOSE_CODES`. */
 export type CloseCode = (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES];

@@ -10,6 +10,8 @@ import { createSecrets } from "./logger-redaction.ts";
 
 /** Levels that may be asked for, from the most to the least talkative. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** One of `LOG_LEVELS`. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A logger: `logger.info({ jobId }, "Job done")`; fields first, then a sentence without a final period. */
@@ -18,6 +20,7 @@ export type Logger = PinoLogger;
 /** Everything this process must not log; register a secret as soon as it is known. */
 export const secrets = createSecrets();
 
+/** Who logs, from which level on, in which form and where to. */
 export interface LoggerOptions {
   /** Program or part of it, in every line. */
   readonly name: string;

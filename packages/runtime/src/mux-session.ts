@@ -28,6 +28,7 @@ const DEFAULT_HEARTBEAT_MS = 15_000;
 /** What all links of this process may hold together. */
 const processBudget = new MemoryBudget(PROCESS_BUDGET_BYTES);
 
+/** The side of a link, its carrier and who hears of it; `helloTimeoutMs` is HELLO_TIMEOUT_MS by default. */
 export interface MuxSessionOptions {
   readonly role: "orchestrator" | "agent";
   readonly transport: Transport;

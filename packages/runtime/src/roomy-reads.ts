@@ -20,6 +20,7 @@ const GIVE_AWAY_BYTES = 8 * 1024;
 /** Takes a chunk that has `roomBytes` free bytes in front of it; `false` stops the reading until `resume`. */
 export type RoomyListener = (chunk: Uint8Array, roomBytes: number) => boolean;
 
+/** The reads of one socket: 4 KiB at first, 64 KiB once a read has filled that; large ones come with room in front. */
 export class RoomyReads {
   #buffer: Buffer | undefined;
   #readBytes = FIRST_READ_BYTES;

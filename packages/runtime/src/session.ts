@@ -25,6 +25,7 @@ export interface SessionHandler {
   onClose(code: number, reason: string): void;
 }
 
+/** One live mux link; on one that is gone its methods do nothing, and none of them throws. */
 export interface Session {
   /** Streams open at this moment. */
   readonly streams: number;

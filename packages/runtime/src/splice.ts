@@ -30,6 +30,7 @@ export interface SpliceResult {
   readonly error: ProxyError | undefined;
 }
 
+/** The two sides to join, and who hears of bytes and of the end. */
 export interface SpliceOptions {
   readonly socket: Socket;
   /** How the socket is read, if it was made with them; it is paused. */

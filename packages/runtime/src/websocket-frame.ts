@@ -7,9 +7,10 @@
 const FINAL = 0x80;
 const MASKED = 0x80;
 
+/** The kinds of frames that are written. Source: RFC 6455 §5.2. */
 export const WS_OPCODE = { binary: 2, close: 8, pong: 10 } as const;
 
-/** Longest header this writes: a four-byte length field of 16 bits, eight of 64, and the mask. Bytes. */
+/** Longest header this writes: two bytes, an eight-byte length and the mask. Bytes. */
 export const MAX_WS_HEADER_BYTES = 14;
 
 /** Length of the header of a frame with this payload. Bytes. */

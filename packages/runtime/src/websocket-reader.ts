@@ -42,6 +42,7 @@ export interface WebSocketSink {
   onClose(code: number, reason: string): void;
 }
 
+/** The side of the peer, its largest message, and who takes its frames. */
 export interface WebSocketReaderOptions {
   /** The peer is a client: it has to mask, and a server must not. */
   readonly masked: boolean;
@@ -49,6 +50,7 @@ export interface WebSocketReaderOptions {
   readonly sink: WebSocketSink;
 }
 
+/** The reader of one connection; after a violation it must not be used again. */
 export class WebSocketReader {
   readonly #options: WebSocketReaderOptions;
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);

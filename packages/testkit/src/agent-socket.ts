@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import { until, within } from "./until.ts";
 
+/** Where to knock, with which key and in which profile. */
 export interface AgentSocketOptions {
   /** Like `ws://127.0.0.1:8080`; `/agent` is added when there is no path. */
   readonly url: string;

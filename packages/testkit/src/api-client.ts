@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage 
 import { request as httpsRequest } from "node:https";
 import type { AgentView, JobRequest, JobResult, Problem } from "@porchlight/protocol/job";
 
+/** Which orchestrator is asked, and as whom. */
 export interface ApiClientOptions {
   /** Like `http://127.0.0.1:8080`. */
   readonly origin: string;
@@ -12,6 +13,7 @@ export interface ApiClientOptions {
   readonly ca?: string;
 }
 
+/** One call; GET by default. */
 export interface ApiCall {
   readonly method?: string;
   readonly path: string;
@@ -34,6 +36,7 @@ export interface ApiAnswer {
   readonly body: Buffer;
 }
 
+/** Calls one orchestrator with one key. */
 export class ApiClient {
   readonly #options: ApiClientOptions;
 

@@ -9,8 +9,10 @@ import { Program } from "./program.ts";
 import { temporaryFolder, type TemporaryFolder } from "./temporary-folder.ts";
 import { until } from "./until.ts";
 
+/** Variables of a program by name. */
 export type Environment = Readonly<Record<string, string>>;
 
+/** What the cluster consists of, and what of its settings is not the default. */
 export interface ClusterOptions {
   /** Agents named `agent-1`, `agent-2`, …; default 1. */
   readonly agents?: number;
@@ -60,6 +62,7 @@ const AGENT_MAIN = join(PACKAGES, "agent/src/main.ts");
 const PROCESS_FAULTS = join(PACKAGES, "testkit/src/process-faults.ts");
 const AGENT_GROUP = join(PACKAGES, "testkit/src/agent-group.ts");
 
+/** A running orchestrator with its agents; leaving its scope ends them and removes their folder. */
 export class Cluster implements AsyncDisposable {
   orchestrator: Program;
   readonly agents: Program[] = [];

@@ -15,6 +15,7 @@ const OPEN_TIMEOUT_MS = 10_000;
 
 const ESTABLISHED = Buffer.from("HTTP/1.1 200 Connection Established\r\n\r\n");
 
+/** The listening door; leaving its scope ends every connection of it. */
 export class ConnectDoor implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();

@@ -5,8 +5,10 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { Pump, type LineQuality } from "./pump.ts";
 
+/** `up` is towards the target, `down` is back. */
 export type RelayDirection = "up" | "down";
 
+/** Where the relay leads, and how good its line is at first. */
 export interface RelayOptions extends LineQuality {
   /** Loopback port it forwards to. */
   readonly targetPort: number;
@@ -30,6 +32,7 @@ export async function startFaultRelay(options: RelayOptions): Promise<FaultRelay
   return relay;
 }
 
+/** A listening relay; faults apply to all its connections, at once. */
 export class FaultRelay implements AsyncDisposable {
   /** Connections accepted since the start. */
   accepted = 0;

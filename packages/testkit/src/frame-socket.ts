@@ -11,6 +11,7 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
+/** A frame type by its name in docs/protocol.md, in lower case. */
 export type FrameName = keyof typeof FRAME;
 
 /** One end of a mux link that obeys nothing but its test: sends any frame or bytes, keeps all frames that come. */

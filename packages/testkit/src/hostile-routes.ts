@@ -4,6 +4,7 @@ import type { Exchange, Route } from "./target-routes.ts";
 
 const MIB = 1024 * 1024;
 
+/** First part of the path → what the target does wrong there. */
 export const HOSTILE_ROUTES: Readonly<Record<string, Route>> = {
   /** Never answers (faults F11). */
   hang: () => undefined,

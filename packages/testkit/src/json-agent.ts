@@ -24,6 +24,7 @@ export interface JsonMessage {
   readonly t?: unknown;
 }
 
+/** How the agent comes in, and what it answers by itself. */
 export interface JsonAgentOptions extends AgentSocketOptions {
   /** Fields of the hello message; without it none is sent, which means one job at a time. */
   readonly hello?: Readonly<Record<string, unknown>>;
@@ -33,6 +34,7 @@ export interface JsonAgentOptions extends AgentSocketOptions {
   readonly answersPings?: boolean;
 }
 
+/** A connected agent with all it was told; leaving its scope cuts the connection. */
 export class JsonAgent implements Disposable {
   readonly socket: AgentSocket;
   readonly jobs: JsonJob[] = [];

@@ -8,6 +8,7 @@ import {
 import { openAgentSocket, type AgentSocketOptions } from "./agent-socket.ts";
 import { FrameSocket, frameJson } from "./frame-socket.ts";
 
+/** How the agent comes in, and how it introduces itself. */
 export interface MuxAgentOptions extends AgentSocketOptions {
   /** What differs from a good hello; `false`: none is sent. */
   readonly hello?: Partial<Hello> | false;
@@ -19,6 +20,7 @@ export interface OpenedJob {
   readonly open: OpenHttp;
 }
 
+/** A connected agent that by itself answers pings only; leaving its scope cuts the connection. */
 export class MuxAgent extends FrameSocket {
   /** Waits for the job number `count` (from 1). */
   async untilJob(count = 1, deadlineMs = 5_000): Promise<OpenedJob> {

@@ -4,6 +4,7 @@ import { LogLines } from "./log-lines.ts";
 import { processUsage, type ProcessUsage } from "./process-usage.ts";
 import { within } from "./until.ts";
 
+/** How a program is started. */
 export interface ProgramOptions {
   /** What messages call it. */
   readonly name: string;
@@ -15,6 +16,7 @@ export interface ProgramOptions {
   readonly cwd?: string;
 }
 
+/** How it ended; one of the two is `null`. */
 export interface ProgramEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

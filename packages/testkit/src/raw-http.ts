@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { until } from "./until.ts";
 
+/** How to connect; plain TCP to 127.0.0.1 by default. */
 export interface RawOptions {
   readonly host?: string;
   /** PEM of the authority: speaks TLS. */

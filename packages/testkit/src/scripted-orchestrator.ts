@@ -8,6 +8,7 @@ import { AgentSocket } from "./agent-socket.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { until } from "./until.ts";
 
+/** How agents are received. */
 export interface ScriptedOrchestratorOptions {
   /** What WELCOME says besides the defaults; `false`: none is sent. */
   readonly welcome?: Readonly<Record<string, unknown>> | false;
@@ -15,6 +16,7 @@ export interface ScriptedOrchestratorOptions {
   readonly refuseWith?: number;
 }
 
+/** A listening orchestrator on loopback that by itself sends WELCOME and answers pings, nothing else. */
 export class ScriptedOrchestrator implements AsyncDisposable {
   /** Links of agents in the order they came. */
   readonly links: FrameSocket[] = [];

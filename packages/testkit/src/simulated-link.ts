@@ -5,6 +5,7 @@
 import type { OutgoingMessage, Transport, TransportHandler } from "@porchlight/protocol/transport";
 import type { VirtualClock } from "./virtual-clock.ts";
 
+/** How good the line is. */
 export interface SimulatedLineOptions {
   /** One way. Milliseconds; default 0. */
   readonly latencyMs?: number;
@@ -14,6 +15,7 @@ export interface SimulatedLineOptions {
   readonly highWaterBytes?: number;
 }
 
+/** The line and its two ends. */
 export interface SimulatedLink {
   readonly a: SimulatedEnd;
   readonly b: SimulatedEnd;

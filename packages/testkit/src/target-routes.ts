@@ -13,6 +13,7 @@ export interface Exchange {
   readonly parameter: string;
 }
 
+/** Answers one request, in whatever way it likes. */
 export type Route = (exchange: Exchange) => void;
 
 /** What `/echo` answers as JSON. */
@@ -32,6 +33,7 @@ export function bodyPattern(bytes: number): Buffer {
   return Buffer.alloc(bytes, "Porchlight test pattern, 32 B.\r\n");
 }
 
+/** First part of the path → a correct answer. */
 export const FRIENDLY_ROUTES: Readonly<Record<string, Route>> = {
   /** Answers what it got. */
   echo: (exchange) => void echo(exchange),

@@ -25,6 +25,7 @@ export interface SeenRequest {
   aborted: boolean;
 }
 
+/** A listening target and what it has seen; leaving its scope ends every connection of it. */
 export interface TargetServer extends AsyncDisposable {
   /** Like `http://127.0.0.1:40001`. */
   readonly origin: string;
@@ -38,6 +39,7 @@ export interface TargetServer extends AsyncDisposable {
   route(name: string, route: Route): void;
 }
 
+/** How the target listens; plain HTTP by default. */
 export interface TargetOptions {
   /** Speaks TLS with the test certificate. */
   readonly tls?: boolean;

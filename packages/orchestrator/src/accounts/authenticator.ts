@@ -18,6 +18,7 @@ export interface StaticKey {
   readonly secret: string;
 }
 
+/** Where keys come from: the environment and the store. */
 export interface AuthenticatorOptions {
   readonly staticKeys: readonly StaticKey[];
   readonly store: KeyStore;
@@ -38,6 +39,7 @@ const NOBODY: KnownKey = {
   expiresAtMs: 0,
 };
 
+/** Tells who presents a key, and who no longer may. */
 export class Authenticator {
   readonly #known = new Map<string, KnownKey>();
   readonly #listeners = new Set<(keyId: string) => void>();

@@ -6,6 +6,7 @@ import { MAX_NAME_CHARS } from "@porchlight/protocol/limits";
 import { createId } from "@porchlight/runtime/ids";
 import type { KeyStore, StoredKey } from "../state/key-store.ts";
 
+/** What a key is to be; `nowMs` and `expiresAtMs` are Unix epoch milliseconds. */
 export interface NewKey {
   readonly name: string;
   readonly role: Role;
@@ -14,6 +15,7 @@ export interface NewKey {
   readonly expiresAtMs?: number | undefined;
 }
 
+/** A key just made, and what the store keeps of it. */
 export interface CreatedKey {
   /** The key itself: to be shown once and kept nowhere. */
   readonly secret: string;

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { IncomingMessage } from "node:http";
 import type { FastifyPluginCallback } from "fastify";
 
+/** What the route shows, and who may see it. */
 export interface MetricsRouteParts {
   readonly metrics: {
     readonly contentType: string;

@@ -21,6 +21,7 @@ export interface MetricSources {
   readonly linkCounters: () => Readonly<Record<string, number>>;
 }
 
+/** The counters of one node, all with the prefix `porchlight_`, beside those of its process. */
 export class NodeMetrics {
   readonly #metrics = new Metrics();
   readonly #jobs: Counter<"code">;

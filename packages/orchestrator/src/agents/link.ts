@@ -47,6 +47,7 @@ export interface TunnelExchange {
   abort(code: ErrorCode, reason: string): void;
 }
 
+/** One live, authenticated connection of an agent, in either profile. */
 export interface Link {
   /** Nonce of this connection: every clean-up compares it, so that an old link never removes a new one. */
   readonly id: string;

@@ -35,6 +35,7 @@ export interface Arrival {
 /** Why an arrival is not registered: the identity has a live link, or two programs fight over it. */
 export type Refusal = "replaced" | "parked";
 
+/** The agent's record, or why its link may not take the identity. */
 export type Registration =
   | { readonly record: AgentRecord; readonly refused: undefined }
   | { readonly record: undefined; readonly refused: Refusal };
@@ -45,6 +46,7 @@ export interface Slot {
   release(): void;
 }
 
+/** Hears of an agent that may have become available. */
 export type CapacityListener = (record: AgentRecord) => void;
 
 interface RegistryOptions {
@@ -64,6 +66,7 @@ interface Entry extends AgentRecord {
   takeovers: TakeoverGuard | undefined;
 }
 
+/** The agents of this node: all that are online, and up to `MAX_OFFLINE_AGENTS` that are not. */
 export class Registry {
   readonly #byId = new Map<string, Entry>();
   readonly #byName = new Map<string, Set<Entry>>();

@@ -10,6 +10,7 @@ import { authorise, type KeyRing } from "./bearer.ts";
 import type { AgentPool } from "./ports.ts";
 import { BEARER_SECURITY, jsonAnswer, problemAnswers } from "./route-docs.ts";
 
+/** Who may ask, and the agents asked about. */
 export interface AgentRouteParts {
   readonly keys: KeyRing;
   readonly pool: AgentPool;

@@ -21,6 +21,7 @@ import { collectOpenApi } from "./openapi.ts";
 import type { AgentPool, JobRunner } from "./ports.ts";
 import { requestIdOf } from "./request-id.ts";
 
+/** What the API stands on, and its bounds. */
 export interface ApiOptions {
   readonly keys: KeyRing;
   readonly jobs: JobRunner;
@@ -43,6 +44,7 @@ export interface ApiOptions {
   readonly bodyDeadlineMs?: number;
 }
 
+/** The API, ready to be put behind one server or several. */
 export interface Api {
   /** Takes the `request` events of a server. */
   readonly handle: RequestListener;

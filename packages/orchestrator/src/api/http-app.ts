@@ -19,6 +19,7 @@ const MAX_PARAMETER_CHARS = 64 * 4 * 3;
 /** Largest body of a call that is no job. Bytes. */
 const MAX_BODY_BYTES = 64 * 1024;
 
+/** Where faults of ours are logged. */
 export interface HttpAppOptions {
   readonly logger: Pick<Logger, "error">;
 }

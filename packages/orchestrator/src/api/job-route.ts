@@ -17,6 +17,7 @@ import type { JobRunner } from "./ports.ts";
 import { jobHeaders, type ProblemContext } from "./problem.ts";
 import { RawSink } from "./raw-sink.ts";
 
+/** What one call is judged by, and what runs its job; `BODY_DEADLINE_MS` is 30 s. */
 export interface JobRouteParts {
   readonly keys: KeyRing;
   readonly jobs: JobRunner;
@@ -30,6 +31,7 @@ export interface JobRouteParts {
   isOverloaded(): boolean;
 }
 
+/** The route itself: one call is one job, and the job ends with its call. */
 export class JobRoute {
   readonly #parts: JobRouteParts;
 

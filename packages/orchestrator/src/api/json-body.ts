@@ -7,6 +7,7 @@ import { judgeJsonShape } from "./json-shape.ts";
 /** How long a client may take to send a body. Milliseconds. */
 export const BODY_DEADLINE_MS = 30_000;
 
+/** How large a body may be, and how long it may take; beyond them it is refused. */
 export interface BodyLimits {
   readonly maxBytes: number;
   /** Default `BODY_DEADLINE_MS`. */

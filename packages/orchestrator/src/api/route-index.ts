@@ -6,6 +6,7 @@ interface IndexedRoute {
   readonly methods: Set<string>;
 }
 
+/** The routes of the API by path; a part that begins with `:` stands for anything. */
 export class RouteIndex {
   readonly #routes = new Map<string, IndexedRoute>();
 

@@ -23,6 +23,7 @@ export const KEYS: KeyRing = {
   },
 };
 
+/** The exit of every job that the fakes complete. */
 export const EXIT = { agentId: "agent_1", name: "home", ip: "203.0.113.9" };
 
 /** A job that a test lets begin, go on and end. */

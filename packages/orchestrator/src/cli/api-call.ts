@@ -6,6 +6,7 @@ import { ERRORS, isErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { checkKeyFormat } from "@porchlight/protocol/key-format";
 import { variable, type CommandContext } from "./command-context.ts";
 
+/** What a command asks of the API. */
 export interface ApiCall {
   readonly method: "GET" | "POST";
   /** Path and query. */

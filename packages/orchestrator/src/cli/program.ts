@@ -5,6 +5,7 @@ import type { CommandContext } from "./command-context.ts";
 import { keysCommand } from "./keys-command.ts";
 import { requestCommand } from "./request-command.ts";
 
+/** What the commands stand on, and how the orchestrator is started. */
 export interface ProgramOptions {
   readonly context: CommandContext;
   readonly version: string;

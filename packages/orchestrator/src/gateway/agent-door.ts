@@ -31,6 +31,7 @@ const HANDSHAKES_PER_SECOND = 400;
 const REFUSAL_LINE_BURST = 20;
 const REFUSAL_LINES_PER_SECOND = 5;
 
+/** Who may come in, where agents are registered, and what bounds their links. */
 export interface AgentDoorOptions {
   readonly authenticator: {
     /** The owner of a key; `undefined` for one that is not valid. */
@@ -51,6 +52,7 @@ export interface AgentDoorOptions {
   readonly clock?: Clock;
 }
 
+/** The door and all links that came through it. */
 export interface AgentDoor {
   readonly counters: Readonly<GatewayCounters>;
   /** Live links, introduced or not. */

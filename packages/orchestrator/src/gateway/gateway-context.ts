@@ -5,6 +5,7 @@ import type { Registry } from "../agents/registry.ts";
 import type { GatewayCounters } from "./counters.ts";
 import type { JobOwners } from "./job-owners.ts";
 
+/** Where links log: what an operator should know, what agents do wrong, and faults of ours. */
 export type GatewayLogger = Pick<Logger, "info" | "warn" | "error">;
 
 /** What all links of the gateway share. */

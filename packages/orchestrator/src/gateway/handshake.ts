@@ -8,11 +8,13 @@ import type { Principal } from "../accounts/principal.ts";
 import type { Link } from "../agents/link.ts";
 import type { Visitor } from "./gateway-context.ts";
 
+/** Who may come in, and how the link is going to speak. */
 export interface Handshake {
   readonly profile: Link["profile"];
   readonly visitor: Visitor;
 }
 
+/** What an upgrade request is judged by. */
 export interface HandshakeRules {
   readonly authenticator: { authenticate(presented: string | undefined): Principal | undefined };
   /** Proxies whose `X-Forwarded-For` is believed. */

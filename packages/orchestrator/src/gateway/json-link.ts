@@ -27,6 +27,7 @@ import type { TextSocket, TextSocketHandler } from "./text-socket.ts";
 /** How long a hello is waited for before the agent is taken without one: a long round trip. Milliseconds. */
 export const HELLO_GRACE_MS = 1_000;
 
+/** One visitor of the JSON profile and its carrier. */
 export interface JsonLinkOptions {
   readonly context: GatewayContext;
   readonly visitor: Visitor;
@@ -37,6 +38,7 @@ export interface JsonLinkOptions {
 
 type HelloMessage = Extract<AgentMessage, { readonly type: "hello" }>;
 
+/** A link of the JSON profile: each job is one message out and one back; it carries no tunnels. */
 export class JsonLink implements Link, TextSocketHandler {
   readonly id = createId("link");
   readonly profile = "json";

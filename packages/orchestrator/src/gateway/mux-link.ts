@@ -22,6 +22,7 @@ import { MuxExchange, type ExchangeHost } from "./mux-exchange.ts";
 import { MuxTunnel } from "./mux-tunnel.ts";
 import { Presence } from "./presence.ts";
 
+/** One visitor of the mux profile and its session. */
 export interface MuxLinkOptions {
   readonly context: GatewayContext;
   readonly visitor: Visitor;

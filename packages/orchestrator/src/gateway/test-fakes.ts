@@ -18,13 +18,16 @@ import type { GatewayContext, GatewayLogger, Visitor } from "./gateway-context.t
 import { JobOwners } from "./job-owners.ts";
 import type { TextSocket, TextSocketHandler } from "./text-socket.ts";
 
+/** Ping interval of every link under test. Milliseconds. */
 export const HEARTBEAT_MS = 1_000;
 
+/** An agent that has shown its key. */
 export const VISITOR: Visitor = {
   principal: { keyId: "key_1", account: "key_1", name: "laptop", role: "agent" },
   ip: "203.0.113.7",
 };
 
+/** A good hello; four jobs at a time. */
 export const HELLO: Hello = {
   version: 1,
   agentVersion: "1.0.0",
@@ -37,6 +40,7 @@ export const HELLO: Hello = {
   takeover: true,
 };
 
+/** A job of one second without a body. */
 export const OPEN: OpenHttp = {
   kind: "http",
   jobId: "job_1",
@@ -50,6 +54,7 @@ export const OPEN: OpenHttp = {
   maxRedirects: 10,
 };
 
+/** A good answer to it, without headers. */
 export const HEAD: HttpHead = {
   kind: "http",
   status: 200,

@@ -2,6 +2,7 @@
 import { closeWebSocket } from "@porchlight/runtime/open-websocket";
 import type { RawData, WebSocket } from "ws";
 
+/** Hears a text carrier; nothing comes after `onClose`. */
 export interface TextSocketHandler {
   onText(text: string): void;
   /** A binary message, which this carrier has none of. */
@@ -12,6 +13,7 @@ export interface TextSocketHandler {
   onClose(code: number, reason: string): void;
 }
 
+/** One WebSocket of text messages, in order, in both directions. */
 export interface TextSocket {
   /** Set once, in the tick the socket is handed out. */
   setHandler(handler: TextSocketHandler): void;

@@ -35,6 +35,7 @@ export const JOB: Job = {
 /** What makes a job one that must not be repeated. */
 export const POST = { method: "POST", body: Buffer.from("payload") };
 
+/** One dispatcher, with what its agents do, what it logs and what its job's sink has got. */
 export class DispatchFixture implements Disposable {
   readonly registry: Registry;
   readonly line: WaitingLine;

@@ -18,6 +18,7 @@ interface DispatcherOptions {
   readonly now?: () => number;
 }
 
+/** Runs the jobs of this node, each to its end. */
 export class Dispatcher {
   readonly #context: RunContext;
   readonly #logger: Logger;

@@ -31,6 +31,7 @@ interface SearchOptions {
   readonly owner: SearchOwner;
 }
 
+/** What one job or tunnel has tried, and its place in the waiting line; its owner hears of each grant and of the end. */
 export class ExitSearch implements Waiter {
   readonly trail = new AttemptTrail();
   /** Time spent without an agent. Milliseconds. */

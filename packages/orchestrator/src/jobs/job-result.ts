@@ -6,6 +6,7 @@ import type { Job, JobOutcome } from "./job.ts";
 /** The outcome of a job that has an answer. */
 export type CompletedOutcome = Extract<JobOutcome, { readonly status: "completed" }>;
 
+/** A completed job with its whole body. */
 export interface ResultSource {
   readonly job: Job;
   readonly outcome: CompletedOutcome;

@@ -27,6 +27,7 @@ export interface RunContext extends SearchContext {
   ended(run: JobRun, outcome: JobOutcome): void;
 }
 
+/** One accepted job; its `outcome` settles exactly once and never rejects. */
 export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
   readonly job: Job;
   readonly outcome: Promise<JobOutcome>;

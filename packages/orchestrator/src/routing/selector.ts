@@ -17,6 +17,8 @@ import { Shortlists, type FilterState, type Pool } from "./shortlist.ts";
 
 /** The strategies of `ORCH_SELECTION`; the first is the default. */
 export const SELECTION_STRATEGIES = ["round-robin", "random", "least-busy", "fastest"] as const;
+
+/** One of `SELECTION_STRATEGIES`. */
 export type SelectionStrategy = (typeof SELECTION_STRATEGIES)[number];
 
 /** Up to this many agents are all compared. */

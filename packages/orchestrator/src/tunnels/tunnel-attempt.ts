@@ -24,6 +24,7 @@ interface TunnelAttemptOptions {
   readonly nowMs: number;
 }
 
+/** One try on one agent; calls on one that has ended do nothing. */
 export class TunnelAttempt implements TunnelListener, TunnelExchange {
   readonly record: AgentRecord;
   readonly startedAtMs: number;

@@ -24,6 +24,7 @@ export interface TunnelContext extends SearchContext {
   ended(tunnel: Tunnel, code: ErrorCode | undefined): void;
 }
 
+/** One accepted tunnel. Its door hears `onOpen` at most once, and of no end that it asked for itself. */
 export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   readonly request: TunnelRequest;
   readonly startedAtMs: number;

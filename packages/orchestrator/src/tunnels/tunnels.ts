@@ -15,6 +15,7 @@ interface TunnelsOptions {
   readonly now?: () => number;
 }
 
+/** Opens the tunnels of this node, and ends them with it. */
 export class Tunnels {
   readonly #context: TunnelContext;
   readonly #logger: Logger;
