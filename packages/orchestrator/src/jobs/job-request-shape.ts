@@ -22,7 +22,10 @@ const NOT_AVAILABLE_YET: readonly (keyof JobRequest)[] = [
   "callbackUrl",
 ];
 
-/** @throws {ProxyError} `invalid_request` for an unknown field (faults A6), a wrong type or a value out of bounds (faults A13) */
+/**
+ * A parsed body as a job request: its fields and their types, not yet what they mean.
+ * @throws {ProxyError} `invalid_request` for an unknown field (faults A6), a wrong type or a value out of bounds (faults A13)
+ */
 export function checkJobRequest(value: unknown): JobRequest {
   if (isObject(value)) refuseWhatIsMissingHere(value);
   if (!SHAPE.Check(value)) throw shapeError(SHAPE.Errors(value));
