@@ -151,3 +151,17 @@ test("faults G5: webSocketTransport ends a flood of pings, pongs or empty messag
     assert.equal(ended.closes[0]?.code, 4429);
   }
 });
+
+test("webSocketTransport takes over from ws and from nobody else", async () => {
+  await using pair = await connectWebSocketPair();
+  const socket = socketOf(pair.server);
+  assert.ok(socket);
+  const names = (event: string) => socket.listeners(event).map(({ name }) => name);
+  const closed = once(socket, "close");
+  webSocketTransport(pair.server);
+  for (const event of ["data", "end", "close", "error"]) {
+    assert.ok(!names(event).some((name) => name.startsWith("socketOn")), event);
+  }
+  pair.client.terminate();
+  await closed;
+});

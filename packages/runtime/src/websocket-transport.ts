@@ -45,11 +45,27 @@ const UNSENDABLE: ReadonlySet<number> = new Set([1005, 1006, 1015]);
 export function webSocketTransport(webSocket: WebSocket): Transport {
   const socket = socketOf(webSocket);
   if (socket === undefined) return deadTransport();
-  // `ws` keeps hearing `close` and `error`, so that its own bookkeeping of open WebSockets is right.
-  for (const event of ["data", "end"]) socket.removeAllListeners(event);
+  for (const event of ["data", "end"]) takeOver(socket, event);
   webSocket.on("error", () => undefined);
-  const isServer: unknown = Reflect.get(webSocket, "_isServer");
-  return new WebSocketTransport(socket, isServer === true);
+  const isServer = Reflect.get(webSocket, "_isServer") === true;
+  if (isServer) forget(webSocket, socket);
+  return new WebSocketTransport(socket, isServer);
+}
+
+/** Lets go of what `ws` has made for the socket: with thousands of idle agents it would be a third of their memory. */
+function forget(webSocket: WebSocket, socket: Socket): void {
+  for (const event of ["close", "error"]) takeOver(socket, event);
+  for (const key of Object.getOwnPropertySymbols(socket)) {
+    // Not deleted: an object that has lost a property is kept in a larger form.
+    if (Reflect.get(socket, key) === webSocket) Reflect.set(socket, key, undefined);
+  }
+}
+
+/** Ends what `ws` does at an event of its socket; its listeners are named `socketOnData`, `socketOnEnd`, … */
+function takeOver(socket: Socket, event: string): void {
+  for (const listener of socket.listeners(event) as ((...args: unknown[]) => void)[]) {
+    if (listener.name.startsWith("socketOn")) socket.off(event, listener);
+  }
 }
 
 class WebSocketTransport implements Transport, WebSocketSink {

@@ -166,19 +166,18 @@ class WebSocketDoor implements AgentDoor {
   }
 
   #openMux(webSocket: WebSocket, visitor: Visitor): void {
-    const { logger } = this.#context;
     const { helloTimeoutMs } = this.#options;
     const link = new MuxLink({
       context: this.#context,
       visitor,
       onGone: this.#gone,
-      connect: (handler) =>
+      connect: (handler, onFault) =>
         createMuxSession({
           role: "orchestrator",
           transport: webSocketTransport(webSocket),
           handler,
           clock: this.#context.clock,
-          onFault: (err) => logger.error({ err, linkId: link.id }, "A stream's handler failed"),
+          onFault,
           ...(helloTimeoutMs === undefined ? {} : { helloTimeoutMs }),
         }),
     });

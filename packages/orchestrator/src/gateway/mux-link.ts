@@ -27,7 +27,7 @@ export interface MuxLinkOptions {
   readonly context: GatewayContext;
   readonly visitor: Visitor;
   /** Starts the session that carries the link; `handler` hears nothing before this returns. */
-  readonly connect: (handler: SessionHandler) => Session;
+  readonly connect: (handler: SessionHandler, onFault: (error: unknown) => void) => Session;
   /** The link has ended; called once. */
   readonly onGone: (link: Link) => void;
 }
@@ -50,7 +50,7 @@ export class MuxLink implements Link, SessionHandler {
       ended: (jobId) => this.#context.jobs.release(jobId, this.#agentId),
       lost: () => this.#lost(),
     };
-    this.#session = options.connect(this);
+    this.#session = options.connect(this, this.#onFault);
   }
 
   get rttMs(): number | undefined {
@@ -60,6 +60,10 @@ export class MuxLink implements Link, SessionHandler {
   get lastSeenAtMs(): number {
     return this.#session.lastSeenAtMs;
   }
+
+  readonly #onFault = (err: unknown): void => {
+    this.#context.logger.error({ err, linkId: this.id }, "A stream's handler failed");
+  };
 
   startHttp(open: OpenHttp, body: Uint8Array | undefined, listener: HttpListener): HttpExchange {
     this.#context.jobs.claim(open.jobId, this.#agentId);
