@@ -108,10 +108,8 @@ export class Mux implements StreamOwner, FrameSink {
       throw new ProxyError("agent_lost", "The agent's link is not open", { unsent: true });
     }
     if (this.#streams.size >= MAX_STREAMS_PER_LINK) {
-      throw new ProxyError(
-        "overloaded",
-        `The agent's link already carries ${this.#streams.size} streams`,
-      );
+      const message = `The agent's link already carries ${this.#streams.size} streams`;
+      throw new ProxyError("overloaded", message, { unsent: true });
     }
     const windowBytes = this.#budget.pressed ? PRESSED_WINDOW_BYTES : INITIAL_WINDOW_BYTES;
     this.#lastStreamId += 1;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodePingFrame } from "@porchlight/protocol/frame";
-import { INITIAL_WINDOW_BYTES } from "@porchlight/protocol/limits";
+import { INITIAL_WINDOW_BYTES, MAX_STREAMS_PER_LINK } from "@porchlight/protocol/limits";
 import { MemoryBudget } from "@porchlight/protocol/memory-budget";
 import { HEAD, HEARTBEAT_MS, Heard, OPEN, pour, startPair } from "@porchlight/testkit/session-pair";
 import type { SimulatedLineOptions } from "@porchlight/testkit/simulated-link";
@@ -347,4 +347,13 @@ test("an orchestrator measures the round trip also while the agent sends", () =>
     clock.advance(HEARTBEAT_MS / 5);
   }
   assert.equal(Math.round(orchestrator.rttMs ?? 0), 80);
+});
+
+test("streams beyond those of a link are refused as overloaded, with nothing sent", () => {
+  const { clock, orchestrator } = startPair();
+  for (let index = 0; index < MAX_STREAMS_PER_LINK; index++) orchestrator.open(OPEN, new Heard());
+  const beyond = new Heard();
+  orchestrator.open(OPEN, beyond);
+  clock.advance(1);
+  assert.deepEqual([beyond.error?.code, beyond.error?.unsent], ["overloaded", true]);
 });
