@@ -36,7 +36,15 @@ const SERVER_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
   connectionsCheckingInterval: DEADLINE_CHECK_MS,
   noDelay: true,
+  // The API refuses such a request with a body.
+  requireHostHeader: false,
+  // Clients that also offer HTTP/2 in the clear (Java's own, `curl --http2`) are answered. Source: RFC 9110 §7.8.
+  shouldUpgradeCallback: isWebSocketUpgrade,
 } as const;
+
+function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket";
+}
 
 /** What listens, and to whom it hands requests and upgrades; no `tls` means plain HTTP. */
 export interface ListenerOptions {

@@ -7,12 +7,14 @@ import type { Logger } from "@porchlight/runtime/logger";
 import type { CidrList } from "@porchlight/runtime/target-policy";
 import type { FastifyInstance, FastifyPluginCallback } from "fastify";
 import type { JobRules } from "../jobs/job-request.ts";
+import { agentLinkRoute } from "./agent-link-route.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { askForBody, problemAnswer, send } from "./answer.ts";
 import type { KeyRing } from "./bearer.ts";
 import { clientErrorAnswer, closing, sendOnSocket } from "./client-error.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { docsRoutes } from "./docs-routes.ts";
+import { judgeHostHeader } from "./host-check.ts";
 import { createHttpApp } from "./http-app.ts";
 import { ipRoute } from "./ip-route.ts";
 import { jobRoute } from "./job-docs-route.ts";
@@ -63,6 +65,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const plugins = [
     jobRoute((...call) => jobs.handle(...call)),
     agentRoutes({ keys, pool }),
+    agentLinkRoute,
     ipRoute(options.trustProxy),
     docsRoutes,
     ...(options.plugins ?? []),
@@ -93,6 +96,12 @@ class HttpApi implements Api {
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
     this.#follow(request.socket, response);
     if (this.#parts.isDraining()) response.setHeader("Connection", "close");
+    const flaw = judgeHostHeader(request);
+    if (flaw !== undefined) {
+      const context = { requestId: requestIdOf(request) };
+      send(response, closing(problemAnswer(flaw, context)));
+      return;
+    }
     const { method, url = "" } = request;
     if (method === "POST" && (url === JOB_PATH || url.startsWith(`${JOB_PATH}?`))) {
       void this.#parts.jobs.handle(request, response, requestIdOf(request));

@@ -23,6 +23,7 @@ test("GET /openapi.json: version 3.1, all routes, no dangling reference", async 
   assert.equal(document.openapi, "3.1.0");
   assert.equal(document.info.version, "1.2.3");
   assert.deepEqual(Object.keys(document.paths).toSorted(), [
+    "/agent",
     "/docs",
     "/ip",
     "/openapi.json",

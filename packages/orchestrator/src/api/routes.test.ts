@@ -281,3 +281,21 @@ test("draining: connections end after their next answer", async () => {
   api.state.draining = true;
   assert.equal((await clientOf(api).call({ path: "/ip" })).headers.connection, "close");
 });
+
+test("a request without Host or with two of them is a problem, and the connection ends", async () => {
+  await using api = await startApi();
+  for (const hosts of ["", "Host: a\r\nHost: b\r\n"]) {
+    const connection = await sendRaw(api.port, `GET /ip HTTP/1.1\r\n${hosts}\r\n`);
+    assert.deepEqual(connection.statuses, [400]);
+    assert.match(connection.text, /^x-request-id: req_/im);
+    assert.match(connection.text, /"code":"invalid_request"/);
+  }
+});
+
+test("GET /agent: says that it is for WebSockets", async () => {
+  await using api = await startApi();
+  const answer = await clientOf(api).call({ path: "/agent" });
+  assert.equal(answer.status, 426);
+  assert.equal(answer.headers["upgrade"], "websocket");
+  assert.equal((json(answer) as Problem).status, 426);
+});

@@ -167,7 +167,7 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<Runni
     ...options,
     connectionLimit: limit,
   });
-  const server = createServer(api.handle);
+  const server = createServer({ requireHostHeader: false }, api.handle);
   api.protect(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
