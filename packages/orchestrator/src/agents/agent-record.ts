@@ -1,3 +1,4 @@
+import { roundMs } from "@porchlight/protocol/round-ms";
 import type { AgentStatus, AgentView } from "@porchlight/protocol/job";
 import type { Labels } from "@porchlight/protocol/message";
 import type { Link } from "./link.ts";
@@ -63,7 +64,7 @@ export function agentView(record: AgentRecord): AgentView {
     labels: record.labels,
     inFlight: record.inFlight,
     maxConcurrency: record.maxConcurrency,
-    rttMs: link?.rttMs ?? null,
+    rttMs: link?.rttMs === undefined ? null : roundMs(link.rttMs),
     jobs: { completed: record.completed, failed: record.failed },
     bytes: { sent: record.bytesSent, received: record.bytesReceived },
   };

@@ -216,7 +216,7 @@ test("records: holds the connected ones, whoever leaves", () => {
 test("views: as the API shows an agent", () => {
   const { registry, connected } = setup();
   const { record, link } = connected({ labels: { site: "attic" } });
-  link.rttMs = 12.5;
+  link.rttMs = 12.501_234;
   link.lastSeenAtMs = 1_700_000_001_000;
   assert.deepEqual(registry.views(), [
     {

@@ -2,6 +2,7 @@
  * When work that failed on one agent may be tried on another: only where that is provably safe, and only
  * where another agent may do better.
  */
+import { roundMs } from "@porchlight/protocol/round-ms";
 import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import type { AgentRecord } from "../agents/registry.ts";
@@ -35,9 +36,4 @@ export class AttemptTrail {
       this.#agentsLost < MAX_AGENTS_LOST
     );
   }
-}
-
-/** Milliseconds for people: two decimals. */
-export function roundMs(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -1,6 +1,6 @@
 /** The one line a job leaves in the log: who, through whom, how it ended. Never a path, a header or a body. */
+import { roundMs } from "@porchlight/protocol/round-ms";
 import type { Logger } from "@porchlight/runtime/logger";
-import { roundMs } from "./attempt-trail.ts";
 import type { JobOutcome } from "./job.ts";
 import type { JobRun } from "./job-run.ts";
 

@@ -8,13 +8,13 @@
  * and from every state by the deadline (job_timeout), by `cancel`, or by `fail`. Whatever comes after the end
  * is ignored (faults G7, G8).
  */
+import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { IDEMPOTENT_METHODS } from "@porchlight/protocol/job";
 import type { HttpHead } from "@porchlight/protocol/message";
 import { compileFilter } from "../routing/exit-filter.ts";
 import type { Selector } from "../routing/selector.ts";
 import type { AgentRecord } from "../agents/registry.ts";
-import { roundMs } from "./attempt-trail.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "./exit-search.ts";
 import { JobAttempt, type AttemptOwner } from "./job-attempt.ts";
 import type { Job, JobOutcome, JobSink, RunningJob, Serving } from "./job.ts";

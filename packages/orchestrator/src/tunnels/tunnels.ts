@@ -1,7 +1,7 @@
 /** Opens tunnels through agents: the use case behind CONNECT and SOCKS5. */
+import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
-import { roundMs } from "../jobs/attempt-trail.ts";
 import type { WaitingLine } from "../jobs/waiting-line.ts";
 import { Tunnel, type TunnelContext } from "./tunnel.ts";
 import type { RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
