@@ -161,7 +161,7 @@ export class AgentLink {
   #endOf(code: number, reason: string): LinkEnd {
     const said = reason === "" ? "" : `: ${reason}`;
     if (code === CLOSE_CODES.keyRevoked) {
-      return { kind: "key-rejected", reason: `the key was revoked${said}` };
+      return { kind: "key-rejected", reason: "the key was revoked or has expired" };
     }
     if (code === CLOSE_CODES.replaced) return { kind: "replaced", reason };
     if (code === CLOSE_CODES.protocolError && this.#welcome === undefined) {

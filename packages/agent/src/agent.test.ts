@@ -109,6 +109,30 @@ test("startAgent: a job is done, logged as a sentence with ids, and entered in t
   assert.doesNotMatch(log.join("") + ledger, /hidden|agent-secret/);
 });
 
+test("startAgent: the ledger names the hosts that redirects led to", async (t) => {
+  await using second = await startTarget((socket) =>
+    socket.write("HTTP/1.1 204 No Content\r\n\r\n"),
+  );
+  await using first = await startTarget((socket) =>
+    socket.write(
+      `HTTP/1.1 302 Found\r\nLocation: ${second.origin}/hidden-path\r\nContent-Length: 0\r\n\r\n`,
+    ),
+  );
+  await using orchestrator = await startScriptedOrchestrator();
+  const { agent, folder, log } = await start(t, orchestrator);
+  const link = await orchestrator.untilLink();
+  link.open(1, http(first.origin));
+  await until("the log", () => log.some((line) => line.includes("answered 204")));
+  await agent.close();
+  const [file = ""] = await readdir(join(folder, "ledger"));
+  const entry: unknown = JSON.parse(await readFile(join(folder, "ledger", file), "utf8"));
+  const { host, redirectHosts } = entry as Record<string, unknown>;
+  assert.deepEqual(
+    [host, redirectHosts],
+    [`127.0.0.1:${first.port}`, [`127.0.0.1:${second.port}`]],
+  );
+});
+
 test("startAgent: what is open to the home network is said at every start", async (t) => {
   await using orchestrator = await startScriptedOrchestrator();
   const { log } = await start(t, orchestrator);

@@ -41,6 +41,8 @@ export class Fetch implements Work, ExchangeListener {
   #exchange: Exchange | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #redirects = 0;
+  /** Every host a request was meant for, the asked one first. */
+  readonly #hosts = new Set<string>();
   /** The request after a redirect, while the redirect's own body is still read. */
   #next: RedirectedRequest | undefined;
   /** Body bytes of the newest response. */
@@ -144,6 +146,7 @@ export class Fetch implements Work, ExchangeListener {
     if (refusal !== undefined) throw refusal;
     this.#bytesOfEarlierHops = this.bytes;
     this.#request = request;
+    this.#hosts.add(request.url.host);
     this.#bodyBytes = 0;
     const body = this.#redirects === 0 ? this.#body : undefined;
     const { account, bodyBytes } = this.#open;
@@ -262,7 +265,12 @@ export class Fetch implements Work, ExchangeListener {
     clearTimeout(this.#deadline);
     this.#body?.destroy();
     const status = this.#status;
-    this.#tools.onEnded(status === undefined ? result : { ...result, status });
+    const redirectHosts = [...this.#hosts].slice(1);
+    this.#tools.onEnded({
+      ...result,
+      ...(status !== undefined && { status }),
+      ...(redirectHosts.length > 0 && { redirectHosts }),
+    });
     return true;
   }
 

@@ -18,7 +18,10 @@ export interface LedgerEntry {
   /** When it ended. */
   readonly time: Date;
   readonly kind: "http" | "tcp";
+  /** What was asked for. */
   readonly host: string;
+  /** Where redirects led besides. */
+  readonly redirectHosts?: readonly string[];
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly ms: number;

@@ -9,6 +9,8 @@ export interface WorkResult {
   readonly error?: ProxyError;
   /** The target's HTTP status, once one came. */
   readonly status?: number;
+  /** Hosts besides the asked one that redirects led to. */
+  readonly redirectHosts?: readonly string[];
 }
 
 /** A job or tunnel that runs: it hears its stream and can be ended. */

@@ -99,6 +99,7 @@ export class Workload {
       time: new Date(),
       kind: open.kind,
       host: hostOf(open),
+      ...(result.redirectHosts !== undefined && { redirectHosts: result.redirectHosts }),
       sentBytes: sent,
       receivedBytes: received,
       ms,
@@ -112,11 +113,9 @@ export class Workload {
       logger.error({ ...describeOpen(done.open), err: done.result.error?.cause }, sentenceOf(done));
     } else if (logger.isLevelEnabled("info")) {
       const { sentBytes, receivedBytes, ms, result } = done;
-      const { status, outcome } = result;
-      logger.info(
-        { ...describeOpen(done.open), status, outcome, sentBytes, receivedBytes, ms },
-        sentenceOf(done),
-      );
+      const { status, outcome, redirectHosts } = result;
+      const facts = { redirectHosts, status, outcome, sentBytes, receivedBytes, ms };
+      logger.info({ ...describeOpen(done.open), ...facts }, sentenceOf(done));
     }
   }
 }
