@@ -108,3 +108,12 @@ test("CountedJobs: every outcome with its time", async () => {
   await running.outcome;
   assert.deepEqual(ended, [["failed", 250]]);
 });
+
+test("GET /openapi.json: says how readiness and metrics are refused", async () => {
+  await using api = await startAdmin();
+  const { paths } = json(
+    await new ApiClient({ origin: api.origin }).call({ path: "/openapi.json" }),
+  ) as { paths: Record<string, { get: { responses: Record<string, unknown> } }> };
+  assert.deepEqual(Object.keys(paths["/readyz"]?.get.responses ?? {}), ["200", "503"]);
+  assert.deepEqual(Object.keys(paths["/metrics"]?.get.responses ?? {}), ["200", "401", "403"]);
+});

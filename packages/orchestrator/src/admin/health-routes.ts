@@ -1,6 +1,7 @@
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { FastifyPluginCallback } from "fastify";
 import Type from "typebox";
+import { problemDocs } from "./problem-docs.ts";
 
 /** Whether new work is welcome here. */
 export interface Readiness {
@@ -9,13 +10,16 @@ export interface Readiness {
 
 const OK = Type.Object({ status: Type.Literal("ok") });
 
-function schemaOf(summary: string, description: string) {
+function schemaOf(summary: string, description: string, refusals: Record<string, object> = {}) {
   return {
     tags: ["Health"],
     security: [],
     summary,
     description,
-    response: { 200: { description: "Yes", content: { "application/json": { schema: OK } } } },
+    response: {
+      200: { description: "Yes", content: { "application/json": { schema: OK } } },
+      ...refusals,
+    },
   };
 }
 
@@ -23,6 +27,7 @@ const HEALTH = schemaOf("Is it alive", "Answers as long as the process does its 
 const READY = schemaOf(
   "Does it take work",
   "503 while it starts and from the moment it is told to end: a load balancer sends new calls elsewhere.",
+  { 503: problemDocs("shutting_down") },
 );
 
 /** `GET /healthz` and `GET /readyz`, open to everybody. */

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { IncomingMessage } from "node:http";
 import type { FastifyPluginCallback } from "fastify";
+import { problemDocs } from "./problem-docs.ts";
 
 /** What the route shows, and who may see it. */
 export interface MetricsRouteParts {
@@ -18,6 +19,14 @@ const SCHEMA = {
   description:
     "Takes an admin key; none from this machine itself, unless a proxy passed the call on.",
   security: [{ bearer: [] }],
+  response: {
+    200: {
+      description: "Prometheus text format",
+      content: { "text/plain": { schema: { type: "string" } } },
+    },
+    401: problemDocs("unauthenticated"),
+    403: problemDocs("forbidden"),
+  },
 };
 
 /** `GET /metrics`. */
