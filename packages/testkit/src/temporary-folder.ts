@@ -20,7 +20,8 @@ export async function temporaryFolder(): Promise<TemporaryFolder> {
       return file;
     },
     async [Symbol.asyncDispose]() {
-      await rm(path, { recursive: true, force: true });
+      // A program that is just ending may still write its last lines into it.
+      await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     },
   };
 }
