@@ -154,7 +154,7 @@ test("startNode: a certificate that cannot be used is one clear line", async (t)
   await writeFile(env.ORCH_TLS_CERT, "no certificate");
   await assertRefused(
     env,
-    1,
+    2,
     /^Could not use the certificate \S+cert\.pem with the key \S+key\.pem: [^\n]+$/,
   );
 });

@@ -38,7 +38,7 @@ export function requireKeys(authenticator: Authenticator): void {
 
 /**
  * The certificate's files, or `undefined` when none is configured.
- * @throws {StartError} with exit code 1 when they cannot be read or do not belong together
+ * @throws {StartError} with exit code 2 when they cannot be read or do not belong together
  */
 export function loadTls(
   { tlsCert, tlsKey }: OrchestratorConfig,
@@ -50,7 +50,7 @@ export function loadTls(
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new StartError(
-      1,
+      2,
       `Could not use the certificate ${tlsCert} with the key ${tlsKey}: ${reason}`,
       { cause },
     );
