@@ -7,6 +7,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { ProxyError } from "@porchlight/protocol/errors";
 import { createId } from "@porchlight/runtime/ids";
+import { roomySocket } from "@porchlight/runtime/roomy-socket";
 import { Splice } from "@porchlight/runtime/splice";
 import type { OpenedTunnel, RunningTunnel, TunnelDoor } from "porchlight/tunnels/tunnel-request";
 import type { Tunnels } from "porchlight/tunnels/tunnels";
@@ -25,10 +26,15 @@ export class ConnectDoor implements AsyncDisposable {
     server.on("connect", (request, stream, head: Buffer) => {
       // A server that was not given another kind of connection hands out TCP sockets.
       const socket = stream as Socket;
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
-      new Client(socket, head).open(tunnels, request.url ?? "");
+      this.#keep(socket);
+      const keep = (taken: Socket): void => this.#keep(taken);
+      new Client({ socket, head, keep }).open(tunnels, request.url ?? "");
     });
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
   }
 
   get port(): number {
@@ -54,12 +60,14 @@ export async function startConnectDoor(tunnels: Tunnels): Promise<ConnectDoor> {
 class Client implements TunnelDoor {
   readonly #socket: Socket;
   readonly #head: Buffer;
+  readonly #keep: (socket: Socket) => void;
   #running: RunningTunnel | undefined;
   #splice: Splice | undefined;
 
-  constructor(socket: Socket, head: Buffer) {
-    this.#socket = socket;
-    this.#head = head;
+  constructor(options: { socket: Socket; head: Buffer; keep: (socket: Socket) => void }) {
+    this.#socket = options.socket;
+    this.#head = options.head;
+    this.#keep = options.keep;
   }
 
   open(tunnels: Tunnels, authority: string): void {
@@ -84,13 +92,17 @@ class Client implements TunnelDoor {
 
   onOpen({ exchange }: OpenedTunnel): void {
     this.#socket.off("close", this.#onEarlyClose);
-    this.#socket.write(ESTABLISHED);
+    const { socket, reads, early } = roomySocket(this.#socket);
+    this.#keep(socket);
+    socket.write(ESTABLISHED);
+    if (this.#head.length > 0) exchange.write(this.#head);
+    if (early !== undefined) exchange.write(early);
     this.#splice = new Splice({
-      socket: this.#socket,
+      socket,
       stream: exchange,
       onEnd: () => undefined,
+      ...(reads === undefined ? {} : { reads }),
     });
-    if (this.#head.length > 0) exchange.write(this.#head);
   }
 
   onData(chunk: Uint8Array): void {
