@@ -150,8 +150,8 @@ const REFUSED: readonly (readonly [
   ["A15", { url: "http://169.254.169.254/latest/meta-data" }, 403, "target_forbidden"],
   ["A6", { ...GOOD, body: "a", bodyBase64: "YQ==" }, 400, "invalid_request", /body/],
   ["A6", { ...GOOD, bodyBase64: "***" }, 400, "invalid_request", /bodyBase64/],
-  ["A6", { ...GOOD, country: "DE" }, 400, "invalid_request", /not available yet/],
-  ["A6", { ...GOOD, session: "abc" }, 400, "invalid_request", /not available yet/],
+  ["A6", { ...GOOD, country: "DEU" }, 400, "invalid_request", /country/],
+  ["A6", { ...GOOD, session: "a b" }, 400, "invalid_request", /session/],
 ];
 
 for (const [fault, job, status, code, names] of REFUSED) {

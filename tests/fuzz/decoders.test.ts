@@ -125,6 +125,7 @@ test("faults A1, A4 to A13: bodies and fields of jobs", () => {
     timeoutMs: 30_000,
     maxResponseBytes: 1_000_000,
     targets: { ports: parsePorts("*"), allow: [] },
+    geo: { places: true, networks: true },
   };
   const names = [
     "url",

@@ -152,6 +152,7 @@ function jobRules(config: OrchestratorConfig): JobRules {
     timeoutMs: config.jobTimeoutMs,
     maxResponseBytes: config.maxBodyBytes,
     targets: { ports: config.targetPorts, allow: config.targetAllow ?? [] },
+    geo: { places: false, networks: false },
   };
 }
 

@@ -46,6 +46,15 @@ const targetingFields = {
   sessionStrict: Type.Optional(Type.Boolean()),
 };
 
+const tagField = { tag: Type.Optional(Type.String({ maxLength: 256 })) };
+
+/** What every door takes of routing: fields of a job, parameters of a proxy username. */
+export const RequestFields = Type.Object(
+  { ...targetingFields, ...tagField },
+  { additionalProperties: false },
+);
+export type RequestFields = Static<typeof RequestFields>;
+
 /** The body of `POST /v1/request`. Names and values of headers are judged beyond this schema. */
 export const JobRequest = Type.Object(
   {
@@ -70,7 +79,7 @@ export const JobRequest = Type.Object(
     priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
     format: Type.Optional(Type.Enum(["json", "raw"])),
     bodyEncoding: Type.Optional(Type.Enum(["base64", "utf8"])),
-    tag: Type.Optional(Type.String({ maxLength: 256 })),
+    ...tagField,
     metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     callbackUrl: Type.Optional(Type.String({ maxLength: MAX_URL_CHARS })),
   },
@@ -105,6 +114,15 @@ export interface Exit {
   readonly asn?: number;
 }
 
+/** A sticky session as an answer shows it. */
+export interface SessionView {
+  readonly id: string;
+  /** This request has left through another exit than the one before. */
+  readonly moved: boolean;
+  /** When it ends at the latest: ISO 8601, UTC. */
+  readonly expiresAt: string;
+}
+
 /** Milliseconds; `queueMs` is waiting for an agent, `totalMs` from the job's acceptance to its last byte. */
 export interface JobTimings {
   readonly queueMs: number;
@@ -131,6 +149,7 @@ export interface JobResult {
   readonly exit: Exit;
   readonly bytes: { readonly sent: number; readonly received: number };
   readonly timings: JobTimings;
+  readonly session?: SessionView;
   readonly tag?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }

@@ -9,6 +9,7 @@ import {
   type JobResult,
   type JobTimings,
   type Problem,
+  type SessionView,
 } from "@porchlight/protocol/job";
 import Type, { type TSchema } from "typebox";
 
@@ -62,6 +63,12 @@ const bytesSchema = Type.Object({
   received: count("From the target"),
 });
 
+const sessionSchema = Type.Object({
+  id: text("As given"),
+  moved: Type.Boolean({ description: "Another exit than the request before it had" }),
+  expiresAt: Type.String({ format: "date-time" }),
+} satisfies SchemasOf<SessionView>);
+
 const RESULT_EXAMPLE: JobResult = {
   id: "job_0123456789abcdefghjkmnpq",
   status: "completed",
@@ -94,6 +101,7 @@ export const jobResultSchema = Type.Object(
     exit: exitSchema,
     bytes: bytesSchema,
     timings: timingsSchema,
+    session: Type.Optional(sessionSchema),
     tag: Type.Optional(text("As given")),
     metadata: Type.Optional(
       Type.Object({}, { additionalProperties: true, description: "As given" }),

@@ -158,6 +158,7 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<Runni
       timeoutMs: 30_000,
       maxResponseBytes: 10_485_760,
       targets: { ports: parsePorts("80,443"), allow: [] },
+      geo: { places: false, networks: false },
     },
     maxBodyBytes: 65_536,
     trustProxy: parseCidrs("127.0.0.1"),

@@ -11,16 +11,7 @@ const SHOWN_CHARS = 120;
 const SHAPE = Compile(JobRequest);
 
 /** Fields of the contract that no part of this version serves. */
-const NOT_AVAILABLE_YET: readonly (keyof JobRequest)[] = [
-  "country",
-  "region",
-  "city",
-  "asn",
-  "session",
-  "sessionTtl",
-  "sessionStrict",
-  "callbackUrl",
-];
+const NOT_AVAILABLE_YET: readonly (keyof JobRequest)[] = ["callbackUrl"];
 
 /**
  * A parsed body as a job request: its fields and their types, not yet what they mean.

@@ -9,6 +9,7 @@ const RULES: JobRules = {
   timeoutMs: 30_000,
   maxResponseBytes: 10_485_760,
   targets: { ports: parsePorts("80,443,8080"), allow: [] },
+  geo: { places: false, networks: false },
 };
 const ORIGIN = { jobId: "job_1", requestId: "req_1", account: "acme" };
 const URL_OK = "http://example.com/";
@@ -52,6 +53,7 @@ test("parseJobRequest: fills in every default", () => {
       maxRetries: 2,
       retryUnsafe: false,
       targeting: {},
+      session: undefined,
       priority: 5,
       tag: undefined,
       metadata: undefined,
@@ -130,11 +132,27 @@ test("faults A6: an unknown field is refused by its path", () => {
 });
 
 test("parseJobRequest: fields that are not served yet say so", () => {
-  const fields = { country: "de", region: "x", city: "x", asn: 1, session: "s", sessionTtl: 1 };
-  const others = { sessionStrict: true, callbackUrl: "https://example.com/" };
-  for (const [field, value] of Object.entries({ ...fields, ...others })) {
-    refuses("invalid_request", { url: URL_OK, [field]: value }, /^"\w+" is not available yet$/);
+  const callbackUrl = "https://example.com/";
+  refuses("invalid_request", { url: URL_OK, callbackUrl }, /^"callbackUrl" is not available yet$/);
+});
+
+test("parseJobRequest: takes over what is asked of routing", () => {
+  const asked = { country: "de", region: "x", city: "y", asn: 1, session: "s", sessionTtl: 2 };
+  const rules = { ...RULES, geo: { places: true, networks: true } };
+  const { job } = parse({ url: URL_OK, ...asked, sessionStrict: true }, rules);
+  assert.deepEqual(job.targeting, { country: "DE", region: "x", city: "y", asn: 1 });
+  assert.deepEqual(job.session, { id: "s", ttlMs: 2_000, strict: true });
+  const { session } = parse({ url: URL_OK, session: "s" }).job;
+  assert.deepEqual(session, { id: "s", ttlMs: 600_000, strict: false });
+});
+
+test("parseJobRequest: a place or network that nobody here knows", () => {
+  for (const place of [{ country: "de" }, { region: "x" }, { city: "x" }]) {
+    refuses("no_agent_available", { url: URL_OK, ...place }, /ORCH_GEOIP_DB is not set/);
   }
+  refuses("no_agent_available", { url: URL_OK, asn: 1 }, /ORCH_ASN_DB is not set/);
+  refuses("invalid_request", { url: URL_OK, sessionTtl: 1 }, /"sessionTtl" means nothing without/);
+  refuses("invalid_request", { url: URL_OK, sessionStrict: true }, /"sessionStrict" means nothing/);
 });
 
 test("faults A7: what the URL standard rejects", () => {

@@ -6,12 +6,13 @@ import { ProxyError } from "@porchlight/protocol/errors";
 import type { JobRequest } from "@porchlight/protocol/job";
 import { MAX_BUFFERED_RESPONSE_BYTES } from "@porchlight/protocol/limits";
 import type { TargetPolicy } from "@porchlight/runtime/target-policy";
+import { requestOptions, type GeoKnowledge } from "../routing/request-options.ts";
 import { parseJobBody } from "./job-request-body.ts";
 import { parseJobHeaders } from "./job-request-headers.ts";
 import { checkMetadata } from "./job-request-metadata.ts";
 import { checkJobRequest } from "./job-request-shape.ts";
 import { parseJobUrl } from "./job-request-url.ts";
-import type { Job, Targeting } from "./job.ts";
+import type { Job } from "./job.ts";
 
 /** What a job gets that asks for nothing else. Source: contract, "Job". */
 export const JOB_DEFAULTS = {
@@ -39,6 +40,7 @@ export interface JobRules {
   /** `maxResponseBytes` of a job that gives none and is answered as JSON. */
   readonly maxResponseBytes: number;
   readonly targets: TargetPolicy;
+  readonly geo: GeoKnowledge;
 }
 
 /** A job, and how its answer is wanted. */
@@ -59,6 +61,7 @@ export function parseJobRequest(request: unknown, origin: JobOrigin, rules: JobR
   const format = wish.format ?? JOB_DEFAULTS.format;
   const method = wish.method ?? JOB_DEFAULTS.method;
   const url = parseJobUrl(wish.url, rules.targets);
+  const { targeting, session, tag } = requestOptions(wish, rules.geo);
   const job: Job = {
     id: origin.jobId,
     requestId: origin.requestId,
@@ -74,9 +77,10 @@ export function parseJobRequest(request: unknown, origin: JobOrigin, rules: JobR
     maxResponseBytes: responseBound(wish.maxResponseBytes, format, rules),
     maxRetries: wish.maxRetries ?? JOB_DEFAULTS.maxRetries,
     retryUnsafe: wish.retryUnsafe ?? JOB_DEFAULTS.retryUnsafe,
-    targeting: targetingOf(wish),
+    targeting,
+    session,
     priority: wish.priority ?? JOB_DEFAULTS.priority,
-    tag: wish.tag,
+    tag,
     metadata: wish.metadata,
   };
   return { job, format, bodyEncoding: wish.bodyEncoding ?? JOB_DEFAULTS.bodyEncoding };
@@ -94,14 +98,4 @@ function responseBound(
     throw new ProxyError("invalid_request", message);
   }
   return asked ?? (format === "raw" ? undefined : rules.maxResponseBytes);
-}
-
-const ANYWHERE: Targeting = {};
-
-function targetingOf({ agent, labels }: JobRequest): Targeting {
-  if (agent === undefined && labels === undefined) return ANYWHERE;
-  return {
-    ...(agent !== undefined && { agent }),
-    ...(labels !== undefined && { labels }),
-  };
 }

@@ -4,14 +4,8 @@
  */
 import type { Attempt, Exit, JobStatus, JobTimings } from "@porchlight/protocol/job";
 import type { ProxyError } from "@porchlight/protocol/errors";
-import type { HttpHead, Labels } from "@porchlight/protocol/message";
-
-/** Where the work should leave. All given filters have to match. */
-export interface Targeting {
-  /** Id or name. */
-  readonly agent?: string;
-  readonly labels?: Labels;
-}
+import type { HttpHead } from "@porchlight/protocol/message";
+import type { SessionWish, Targeting } from "../routing/request-options.ts";
 
 /** A job ready to be dispatched. */
 export interface Job {
@@ -36,6 +30,7 @@ export interface Job {
   readonly maxRetries: number;
   readonly retryUnsafe: boolean;
   readonly targeting: Targeting;
+  readonly session?: SessionWish | undefined;
   /** 0..9; 9 is served first. */
   readonly priority: number;
   readonly tag: string | undefined;

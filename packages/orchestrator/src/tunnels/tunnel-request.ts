@@ -1,9 +1,9 @@
 /** A tunnel as a door asks for it, and what the door hears of it. */
 import type { ProxyError } from "@porchlight/protocol/errors";
-import type { Attempt, Exit } from "@porchlight/protocol/job";
+import type { Attempt, Exit, SessionView } from "@porchlight/protocol/job";
 import type { TcpHead } from "@porchlight/protocol/message";
 import type { TunnelExchange } from "../agents/link.ts";
-import type { Targeting } from "../jobs/job.ts";
+import type { SessionWish, Targeting } from "../routing/request-options.ts";
 
 /** A tunnel to be opened, checked, with every default filled in. */
 export interface TunnelRequest {
@@ -15,6 +15,9 @@ export interface TunnelRequest {
   readonly host: string;
   readonly port: number;
   readonly targeting: Targeting;
+  readonly session?: SessionWish | undefined;
+  /** The client's own, for logs. */
+  readonly tag?: string | undefined;
   /** 0..9; 9 is served first. */
   readonly priority: number;
   /** Until it is open: waiting and all attempts. Milliseconds. */
@@ -28,6 +31,8 @@ export interface OpenedTunnel {
   readonly exit: Exit;
   /** Failed attempts, then the one that serves. */
   readonly attempts: readonly Attempt[];
+  /** Of a request that asked for one. */
+  readonly session?: SessionView | undefined;
   /** The client's end of it. */
   readonly exchange: TunnelExchange;
 }

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ProxyError } from "@porchlight/protocol/errors";
+import { parseUsername } from "./username.ts";
+
+function refusal(username: string): string {
+  try {
+    parseUsername(username, "shop");
+  } catch (thrown) {
+    assert.ok(thrown instanceof ProxyError);
+    assert.equal(thrown.code, "invalid_request");
+    return thrown.message;
+  }
+  return assert.fail(`${username} was accepted`);
+}
+
+describe("parseUsername", () => {
+  it("reads every parameter, in any order and case", () => {
+    const username =
+      "shop-TAG-run1-Country-de-region-new_york-city-k%C3%B6ln-asn-3320-label-site=a-label-x=y=z" +
+      "-agent-kitchen-session-A.b_1~-sesstime-30s-strict";
+    assert.deepEqual(parseUsername(username, "shop"), {
+      tag: "run1",
+      country: "de",
+      region: "new_york",
+      city: "köln",
+      asn: 3320,
+      labels: { site: "a", x: "y=z" },
+      agent: "kitchen",
+      session: "A.b_1~",
+      sessionTtl: 30,
+      sessionStrict: true,
+    });
+  });
+
+  it("knows the other names of parameters", () => {
+    const fields = {
+      country: "us",
+      region: "ny",
+      session: "a",
+      sessionTtl: 600,
+      sessionStrict: true,
+    };
+    for (const [region, session] of [
+      ["state", "sessid"],
+      ["st", "sid"],
+    ]) {
+      const username = `any-cc-us-${region}-ny-${session}-a-ttl-10-const`;
+      assert.deepEqual(parseUsername(username, "shop"), fields);
+    }
+  });
+
+  it("takes any name, and the key's name with its dashes", () => {
+    for (const username of ["", "shop", "anything"]) {
+      assert.deepEqual(parseUsername(username, "shop"), {});
+    }
+    assert.deepEqual(parseUsername("my-shop-cc-de", "my-shop"), { country: "de" });
+    assert.match(refusal("my-shop-cc-de"), /unknown parameter "shop"/);
+  });
+
+  it("reads times of minutes, seconds and hours", () => {
+    for (const [text, sessionTtl] of [
+      ["10", 600],
+      ["90s", 90],
+      ["10m", 600],
+      ["1H", 3600],
+    ] as const) {
+      assert.deepEqual(parseUsername(`u-ttl-${text}`, "shop"), { sessionTtl });
+    }
+  });
+
+  it("takes a dash within a value percent-encoded", () => {
+    assert.deepEqual(parseUsername("u-city-saint%2Dtropez", ""), { city: "saint-tropez" });
+  });
+
+  it("names the parameter it refuses", () => {
+    for (const [username, message] of [
+      ["u-colour-red", /unknown parameter "colour"/],
+      ["u-country-de-foo-bar", /unknown parameter "foo"/],
+      ["u-", /unknown parameter ""/],
+      ["u-__proto__-x", /unknown parameter "__proto__"/],
+      ["u-constructor-x", /unknown parameter "constructor"/],
+      ["u-country", /"country" has no value/],
+      ["u-country-", /"country" has no value/],
+      ["u-cc-deu", /"cc" has no good value: "deu"/],
+      ["u-asn-AS1", /"asn" has no good value/],
+      ["u-asn-0", /"asn" has no good value/],
+      ["u-session-a%20b", /"session" has no good value/],
+      [`u-session-${"a".repeat(65)}`, /"session" has no good value/],
+      ["u-ttl-0", /"ttl" has no good value/],
+      ["u-ttl-25h", /"ttl" has no good value/],
+      ["u-ttl-1d", /"ttl" has no good value/],
+      ["u-label-site", /"label" has to be KEY=VALUE/],
+      ["u-label-=x", /"label" has to be KEY=VALUE/],
+      ["u-label-site=", /"label" has no good value/],
+      ["u-label-a=b-label-a=c", /"label" is given twice for "a"/],
+      ["u-country-de-cc-fr", /"cc" is given twice/],
+      ["u-strict-const", /"const" is given twice/],
+      ["u-city-%zz", /"city" is not validly percent-encoded/],
+      [`u-${"x".repeat(2000)}`, /more than 1024 characters/],
+    ] as const) {
+      assert.match(refusal(username), message, username);
+    }
+  });
+
+  it("keeps `__proto__` inert as a label's key", () => {
+    const { labels } = parseUsername("u-label-__proto__=x", "shop");
+    assert.deepEqual(Object.entries(labels ?? {}), [["__proto__", "x"]]);
+  });
+});
