@@ -355,7 +355,8 @@ test("faults F27: values never stand in a refusal", () => {
     { url: URL_OK, body: canary },
     { url: URL_OK, tag: canary.repeat(100) },
     { url: URL_OK, timeoutMs: canary },
-    { url: URL_OK, session: canary },
+    { url: URL_OK, session: `${canary} ` },
+    { url: URL_OK, country: canary },
     { url: URL_OK, metadata: { a: canary.repeat(1_000) } },
     canary,
   ];
