@@ -27,9 +27,11 @@ test("ReceiveWindow doubles when a window drains within two round trips, up to t
   const window = new ReceiveWindow(WINDOW, 0);
   let nowMs = 0;
   for (let turn = 0; turn < 20; turn++) {
-    const bytes = window.windowBytes;
-    window.receive(bytes);
-    window.drain(bytes);
+    const quarter = window.windowBytes / 4;
+    for (let part = 0; part < 4; part++) {
+      window.receive(quarter);
+      window.drain(quarter);
+    }
     nowMs += 150;
     window.grant(nowMs, CALM);
   }
@@ -41,6 +43,16 @@ test("ReceiveWindow stays when the reader is what limits it", () => {
   window.receive(WINDOW);
   window.drain(WINDOW);
   window.grant(201, CALM);
+  assert.equal(window.windowBytes, WINDOW);
+});
+
+test("ReceiveWindow stays when its reader has let most of it wait", () => {
+  const window = new ReceiveWindow(WINDOW, 0);
+  for (let turn = 0; turn < 10; turn++) {
+    window.receive(WINDOW);
+    window.drain(WINDOW);
+    window.grant(turn, CALM);
+  }
   assert.equal(window.windowBytes, WINDOW);
 });
 

@@ -15,6 +15,9 @@ const CREDIT_SHARE = 4;
 /** Round trips within which a whole window has to be drained for it to double. */
 const GROWTH_ROUND_TRIPS = 2;
 
+/** A reader that has let more than 1 / this of the window wait would only let more of a larger one wait. */
+const BACKLOG_SHARE = 2;
+
 /** Round trip assumed before one was measured. Milliseconds. */
 const ASSUMED_RTT_MS = 100;
 
@@ -24,6 +27,8 @@ export class ReceiveWindow {
   #creditBytes: number;
   /** Received and not yet drained. */
   #backlogBytes = 0;
+  /** Most that was received and not yet drained at once, in this epoch. */
+  #peakBacklogBytes = 0;
   #drainedInEpochBytes = 0;
   #epochStartMs: number;
 
@@ -55,6 +60,7 @@ export class ReceiveWindow {
     }
     this.#creditBytes -= bytes;
     this.#backlogBytes += bytes;
+    if (this.#backlogBytes > this.#peakBacklogBytes) this.#peakBacklogBytes = this.#backlogBytes;
   }
 
   /** Counts drained data, never more than there was; returns how many bytes that were. */
@@ -96,10 +102,12 @@ export class ReceiveWindow {
     }
     if (this.#drainedInEpochBytes < this.#windowBytes) return;
     const elapsedMs = nowMs - this.#epochStartMs;
-    if (elapsedMs <= GROWTH_ROUND_TRIPS * (link.rttMs ?? ASSUMED_RTT_MS)) {
+    const isReaderAhead = this.#peakBacklogBytes * BACKLOG_SHARE <= this.#windowBytes;
+    if (isReaderAhead && elapsedMs <= GROWTH_ROUND_TRIPS * (link.rttMs ?? ASSUMED_RTT_MS)) {
       this.#windowBytes = Math.min(MAX_WINDOW_BYTES, this.#windowBytes * 2);
     }
     this.#drainedInEpochBytes = 0;
+    this.#peakBacklogBytes = this.#backlogBytes;
     this.#epochStartMs = nowMs;
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Reads of a socket into buffers with room in front, so that what was read can be framed and sent on without
- * being copied. Large reads give their buffer away and the next one gets a new one; small reads are copied out,
- * and the buffer is used again.
+ * being copied. Large reads give their buffer away and the next one gets another; small reads are copied out,
+ * and the buffer is used again. A buffer that was given away comes back by `returnRead` when the carrier has
+ * written its last byte; one that never comes back (its stream was aborted) is collected as garbage.
  */
 import type { OnReadOpts } from "node:net";
 
@@ -11,11 +12,30 @@ const ROOM_BYTES = 24;
 /** First buffer of a socket: enough for small answers, cheap to make. Bytes. */
 const FIRST_READ_BYTES = 4 * 1024;
 
-/** Largest read, once a read has filled the first buffer: what one DATA frame holds. Bytes. */
-const READ_BYTES = 64 * 1024;
+/** Largest read, once a read has filled the first buffer: with the headers in front, four full TLS records. Bytes. */
+const READ_BYTES = 64 * 1024 - ROOM_BYTES;
 
 /** Reads from this size on give their buffer away. Bytes. */
 const GIVE_AWAY_BYTES = 8 * 1024;
+
+/** Large buffers that wait to be used again at most: 4 MiB. More are collected as garbage. */
+const MAX_SPARE = 64;
+
+const spare: Buffer[] = [];
+
+/** Buffer given away → where what was read into it ends. */
+const givenAway = new WeakMap<ArrayBufferLike, number>();
+
+/**
+ * A carrier has written this, and nobody looks at it any more. What stands before it in its buffer has been written
+ * earlier: a stream is sent in order.
+ */
+export function returnRead(written: Uint8Array): void {
+  const { buffer, byteOffset, length } = written;
+  if (givenAway.get(buffer) !== byteOffset + length) return;
+  givenAway.delete(buffer);
+  if (spare.length < MAX_SPARE) spare.push(Buffer.from(buffer));
+}
 
 /** Takes a chunk that has `roomBytes` free bytes in front of it; `false` stops the reading until `resume`. */
 export type RoomyListener = (chunk: Uint8Array, roomBytes: number) => boolean;
@@ -38,6 +58,7 @@ export class RoomyReads {
   }
 
   #next(): Uint8Array {
+    if (this.#readBytes === READ_BYTES) this.#buffer ??= spare.pop();
     this.#buffer ??= Buffer.allocUnsafeSlow(ROOM_BYTES + this.#readBytes);
     return this.#buffer.subarray(ROOM_BYTES);
   }
@@ -47,6 +68,7 @@ export class RoomyReads {
     if (buffer === undefined || this.#listener === undefined) return false;
     if (bytes >= GIVE_AWAY_BYTES) {
       this.#buffer = undefined;
+      givenAway.set(buffer.buffer, ROOM_BYTES + bytes);
       return this.#listener(buffer.subarray(ROOM_BYTES, ROOM_BYTES + bytes), ROOM_BYTES);
     }
     const copy = Buffer.from(buffer.subarray(ROOM_BYTES, ROOM_BYTES + bytes));

@@ -58,6 +58,7 @@ export async function startConnectDoor(tunnels: Tunnels): Promise<ConnectDoor> {
 
 /** One CONNECT: success is answered only when the agent has connected. */
 class Client implements TunnelDoor {
+  readonly borrows = true;
   readonly #socket: Socket;
   readonly #head: Buffer;
   readonly #keep: (socket: Socket) => void;
