@@ -18,10 +18,12 @@ const READ_BYTES = 64 * 1024 - ROOM_BYTES;
 /** Reads from this size on give their buffer away. Bytes. */
 const GIVE_AWAY_BYTES = 8 * 1024;
 
-/** Large buffers that wait to be used again at most: 4 MiB. More are collected as garbage. */
-const MAX_SPARE = 64;
+/** Buffers of each size that wait to be used again at most: 4 MiB, 1 MiB. More are collected as garbage. */
+const MAX_SPARE_LARGE = 64;
+const MAX_SPARE_FIRST = 256;
 
-const spare: Buffer[] = [];
+const spareLarge: Buffer[] = [];
+const spareFirst: Buffer[] = [];
 
 /** Buffer given away → where what was read into it ends. */
 const givenAway = new WeakMap<ArrayBufferLike, number>();
@@ -34,7 +36,7 @@ export function returnRead(written: Uint8Array): void {
   const { buffer, byteOffset, length } = written;
   if (givenAway.get(buffer) !== byteOffset + length) return;
   givenAway.delete(buffer);
-  if (spare.length < MAX_SPARE) spare.push(Buffer.from(buffer));
+  if (spareLarge.length < MAX_SPARE_LARGE) spareLarge.push(Buffer.from(buffer));
 }
 
 /** Takes a chunk that has `roomBytes` free bytes in front of it; `false` stops the reading until `resume`. */
@@ -57,8 +59,18 @@ export class RoomyReads {
     this.#listener = listener;
   }
 
+  /** Nothing is read any more: the socket is closed. Idempotent. */
+  close(): void {
+    const buffer = this.#buffer;
+    this.#buffer = undefined;
+    this.#listener = undefined;
+    if (buffer?.length !== ROOM_BYTES + FIRST_READ_BYTES) return;
+    if (spareFirst.length < MAX_SPARE_FIRST) spareFirst.push(buffer);
+  }
+
   #next(): Uint8Array {
-    if (this.#readBytes === READ_BYTES) this.#buffer ??= spare.pop();
+    const isFirst = this.#readBytes === FIRST_READ_BYTES;
+    this.#buffer ??= (isFirst ? spareFirst : spareLarge).pop();
     this.#buffer ??= Buffer.allocUnsafeSlow(ROOM_BYTES + this.#readBytes);
     return this.#buffer.subarray(ROOM_BYTES);
   }

@@ -137,6 +137,7 @@ export class Splice {
   };
 
   readonly #onSocketClose = (): void => {
+    this.#options.reads?.close();
     // What was ended here counts only once it has been written (faults F1).
     const isWhole = this.#streamEnded && this.#socket.writableFinished;
     if (isWhole && this.#socketEnded) this.#finish(undefined);
