@@ -27,7 +27,8 @@ export const PACKAGE_FOLDERS: Readonly<Record<string, string>> = {
 
 const USE_CASES = ["jobs", "tunnels"];
 const BELOW_USE_CASES = ["routing", "agents", "accounts", "state"];
-const BELOW_DOORS = [...USE_CASES, ...BELOW_USE_CASES];
+/** `http` is what doors share of their protocol. */
+const BELOW_DOORS = ["http", ...USE_CASES, ...BELOW_USE_CASES];
 
 /** Room of the orchestrator → other rooms that it may import. Doors never import doors. */
 export const ROOM_DIRECTION: Readonly<Record<string, readonly string[]>> = {
@@ -36,6 +37,7 @@ export const ROOM_DIRECTION: Readonly<Record<string, readonly string[]>> = {
   api: BELOW_DOORS,
   admin: BELOW_DOORS,
   cli: BELOW_DOORS,
+  http: [],
   tunnels: ["jobs", ...BELOW_USE_CASES],
   jobs: BELOW_USE_CASES,
   routing: ["agents", "accounts", "state"],

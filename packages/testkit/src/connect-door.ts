@@ -79,6 +79,7 @@ class Client implements TunnelDoor {
       {
         id: createId("job"),
         requestId: createId("req"),
+        door: "connect",
         account: "test",
         host,
         port: Number(port),

@@ -1,7 +1,7 @@
 /** The target's response head as the head of the answer to `POST /v1/request` with `format: raw`. */
 import type { HttpHead } from "@porchlight/protocol/message";
+import { jobHeaders } from "../http/answer-headers.ts";
 import type { Job, Serving } from "../jobs/job.ts";
-import { jobHeaders } from "./problem.ts";
 
 /** Status and headers for `ServerResponse.writeHead`. */
 export interface RawHead {

@@ -1,8 +1,8 @@
 /** Streams a job's answer to the client as it comes: `format: raw`. */
 import type { ServerResponse } from "node:http";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
+import { finish } from "../http/answer.ts";
 import type { Job, JobSink, Serving } from "../jobs/job.ts";
-import { finish } from "./answer.ts";
 import { rawHead } from "./raw-head.ts";
 
 /**

@@ -5,7 +5,7 @@ import { ApiClient, json } from "@porchlight/testkit/api-client";
 import { openRaw, sendRaw } from "@porchlight/testkit/raw-http";
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
 import type { Link } from "../agents/link.ts";
-import { ConnectionLimit } from "./connection-limit.ts";
+import { ConnectionLimit } from "../http/connection-limit.ts";
 import { startApi, type RunningApi } from "./test-fakes.ts";
 
 function clientOf({ origin }: RunningApi, key?: string): ApiClient {

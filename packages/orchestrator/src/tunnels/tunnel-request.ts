@@ -10,6 +10,8 @@ export interface TunnelRequest {
   /** Follows the tunnel through both sides' logs. */
   readonly id: string;
   readonly requestId: string;
+  /** Which kind of client asked. */
+  readonly door: "connect" | "socks5" | "http";
   /** Who the key belongs to. */
   readonly account: string;
   readonly host: string;

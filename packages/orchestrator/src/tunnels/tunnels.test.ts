@@ -14,6 +14,7 @@ import { Tunnels } from "./tunnels.ts";
 const REQUEST: TunnelRequest = {
   id: "job_1",
   requestId: "req_1",
+  door: "connect",
   account: "acme",
   host: "example.com",
   port: 443,
@@ -187,6 +188,7 @@ describe("Tunnels", () => {
     assert.deepEqual(fields, {
       jobId: "job_1",
       requestId: "req_1",
+      door: "connect",
       account: "acme",
       agentId: record("a").id,
       linkId: "link_a",

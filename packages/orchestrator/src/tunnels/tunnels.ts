@@ -81,6 +81,7 @@ function logTunnel(logger: Logger, tunnel: Tunnel, { code, nowMs }: TunnelEnd): 
   const fields = {
     jobId: request.id,
     requestId: request.requestId,
+    door: request.door,
     account: request.account,
     agentId: attempt?.record.id,
     linkId: attempt?.linkId,

@@ -1,12 +1,11 @@
-/** Writes whole answers on bare node:http responses. */
-import type { ServerResponse } from "node:http";
-import type { ProxyError } from "@porchlight/protocol/errors";
-import { problemHeaders, problemOf, type ProblemContext } from "./problem.ts";
+/** Writes whole answers, on bare node:http responses and on connections that have none. */
+import { STATUS_CODES, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 
 /** A refused body that is declared no larger is read to its end, so that the connection can be kept. Bytes. */
 const READ_ANYWAY_BYTES = 64 * 1024;
 
-/** How long a larger one is read and dropped, so that the client reads the answer before the connection closes. Milliseconds. */
+/** How long a client has to read the answer before its connection is closed; what it still sends is dropped. Milliseconds. */
 const LINGER_MS = 500;
 
 /** How long a client may read nothing of an answer that is complete here. Milliseconds. */
@@ -17,25 +16,6 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-}
-
-/** What every answer of this API carries: nothing of it belongs into a cache, or is to be guessed at. */
-export function commonHeaders(requestId: string): Record<string, string> {
-  return {
-    "X-Request-Id": requestId,
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-  };
-}
-
-/** An error as an answer. */
-export function problemAnswer(error: ProxyError, context: ProblemContext): Answer {
-  const problem = problemOf(error, context);
-  return {
-    status: problem.status,
-    headers: { ...commonHeaders(context.requestId), ...problemHeaders(error, context) },
-    body: JSON.stringify(problem),
-  };
 }
 
 /** Tells a client that waits for it to send its body. Source: RFC 9110 §10.1.1. */
@@ -61,6 +41,27 @@ export function send(response: ServerResponse, { status, headers, body }: Answer
 export function finish(response: ServerResponse, body?: string): void {
   response.end(body);
   if ((response.socket?.writableLength ?? 0) > 0) response.setTimeout(STALLED_READER_MS);
+}
+
+/** The same answer, and the connection's end. */
+export function closing(answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, Connection: "close" } };
+}
+
+/** Writes an answer on a connection that has no response of its own, and ends it; nothing on one that has been ended. */
+export function sendOnSocket(socket: Duplex, { status, headers, body }: Answer): void {
+  if (socket.writableEnded) return;
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const lines = Object.entries({ ...headers, "Content-Length": Buffer.byteLength(body) });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${head}\r\n${body}`);
+  // Sees the client's own end, which may come sooner.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
 }
 
 /** Whether more of the request may come than is worth reading. */
