@@ -3,6 +3,7 @@
  * all quiet links share; one that has just read much has a block of its own, until it is quiet again.
  */
 import type { Socket } from "node:net";
+import { type InnerReads, readInto } from "./inner-reads.ts";
 import { BLOCK_BYTES, readBlocks, type ReadBlock } from "./read-blocks.ts";
 
 /** Most bytes of one read: what one TLS record holds. Bytes. */
@@ -19,24 +20,16 @@ const sharedPlace = Buffer.allocUnsafeSlow(PLACE_BYTES);
 
 /**
  * Hands on what `socket` reads from now on. A chunk is valid during the call only; `readBlocks.keep` is how to
- * have it longer. Node takes a buffer to read into (`onread`) for sockets that it opens itself; this one is open and
- * has been read by others, so that it is told through its inner fields. Where they are not as expected, the
- * socket is read as ever.
+ * have it longer. A socket that cannot be told where to read is read as ever.
  */
 export function readLink(socket: Socket, onChunk: (chunk: Buffer) => void): void {
-  // What others have put back, and every chunk where the fields are missing.
+  // What others have put back, and every chunk where nothing else can be done.
   socket.on("data", onChunk);
-  const fields = innerFields(socket);
-  if (fields === undefined) return;
   const reads = new LinkReads(onChunk);
-  Reflect.set(socket, fields.next, reads.next);
-  Reflect.set(socket, fields.callback, reads.onRead);
-  Reflect.set(socket, fields.buffer, sharedPlace);
-  fields.handle.useUserBuffer(sharedPlace);
-  socket.once("close", () => reads.close());
+  if (readInto(socket, reads)) socket.once("close", () => reads.close());
 }
 
-class LinkReads {
+class LinkReads implements InnerReads {
   readonly #onChunk: (chunk: Buffer) => void;
   #block: ReadBlock | undefined;
   #smallReads = 0;
@@ -46,8 +39,8 @@ class LinkReads {
     this.#onChunk = onChunk;
   }
 
-  /** Called by Node when `bytes` have been read into the place that `next` gave. */
-  readonly onRead = (bytes: number): boolean => {
+  /** Called by Node when `bytes` have been read into the place that `buffer` gave. */
+  readonly callback = (bytes: number): boolean => {
     const block = this.#block;
     if (block === undefined) {
       this.#onChunk(sharedPlace.subarray(0, bytes));
@@ -63,7 +56,7 @@ class LinkReads {
   };
 
   /** Where the next read goes. */
-  readonly next = (): Uint8Array => {
+  readonly buffer = (): Uint8Array => {
     const block = this.#block;
     return block === undefined
       ? sharedPlace
@@ -85,31 +78,4 @@ class LinkReads {
     if (this.#block !== undefined) readBlocks.release(this.#block);
     this.#block = undefined;
   }
-}
-
-interface InnerFields {
-  readonly handle: { useUserBuffer(buffer: Uint8Array): void };
-  readonly buffer: symbol;
-  readonly next: symbol;
-  readonly callback: symbol;
-}
-
-/** Source: lib/net.js and lib/internal/stream_base_commons.js of Node, `onread`. */
-function innerFields(socket: Socket): InnerFields | undefined {
-  const handle: unknown = Reflect.get(socket, "_handle");
-  const symbols = Object.getOwnPropertySymbols(socket);
-  const [buffer, next, callback] = ["kBuffer", "kBufferGen", "kBufferCb"].map((name) =>
-    symbols.find(({ description }) => description === name),
-  );
-  const isKnown = buffer !== undefined && next !== undefined && callback !== undefined;
-  return isKnown && takesBuffers(handle) ? { handle, buffer, next, callback } : undefined;
-}
-
-function takesBuffers(handle: unknown): handle is InnerFields["handle"] {
-  return (
-    typeof handle === "object" &&
-    handle !== null &&
-    "useUserBuffer" in handle &&
-    typeof handle.useUserBuffer === "function"
-  );
 }

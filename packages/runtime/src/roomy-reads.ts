@@ -49,10 +49,10 @@ export class RoomyReads {
   #listener: RoomyListener | undefined;
 
   /** For the `onread` of `net.connect`: has to be given when the socket is made. */
-  readonly options: OnReadOpts = {
-    buffer: () => this.#next(),
-    callback: (bytes) => this.#onRead(bytes),
-  };
+  readonly options = {
+    buffer: (): Uint8Array => this.#next(),
+    callback: (bytes: number): boolean => this.#onRead(bytes),
+  } satisfies OnReadOpts;
 
   /** Hears what is read from now on; the socket must be paused until then. */
   set listener(listener: RoomyListener) {

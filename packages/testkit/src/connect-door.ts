@@ -27,8 +27,7 @@ export class ConnectDoor implements AsyncDisposable {
       // A server that was not given another kind of connection hands out TCP sockets.
       const socket = stream as Socket;
       this.#keep(socket);
-      const keep = (taken: Socket): void => this.#keep(taken);
-      new Client({ socket, head, keep }).open(tunnels, request.url ?? "");
+      new Client({ socket, head }).open(tunnels, request.url ?? "");
     });
   }
 
@@ -61,14 +60,12 @@ class Client implements TunnelDoor {
   readonly borrows = true;
   readonly #socket: Socket;
   readonly #head: Buffer;
-  readonly #keep: (socket: Socket) => void;
   #running: RunningTunnel | undefined;
   #splice: Splice | undefined;
 
-  constructor(options: { socket: Socket; head: Buffer; keep: (socket: Socket) => void }) {
+  constructor(options: { socket: Socket; head: Buffer }) {
     this.#socket = options.socket;
     this.#head = options.head;
-    this.#keep = options.keep;
   }
 
   open(tunnels: Tunnels, authority: string): void {
@@ -94,8 +91,8 @@ class Client implements TunnelDoor {
 
   onOpen({ exchange }: OpenedTunnel): void {
     this.#socket.off("close", this.#onEarlyClose);
-    const { socket, reads, early } = roomySocket(this.#socket);
-    this.#keep(socket);
+    const socket = this.#socket;
+    const { reads, early } = roomySocket(socket);
     socket.write(ESTABLISHED);
     if (this.#head.length > 0) exchange.write(this.#head);
     if (early !== undefined) exchange.write(early);
