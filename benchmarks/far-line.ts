@@ -48,15 +48,15 @@ function loadNamed(name: string): Load {
 }
 
 async function download(): Promise<LoadCount> {
-  const route = process.env["FARJOB"]
-    ? ["-p", String(cluster.port), "-r", await requestFile("/100m", "raw"), ...target]
-    : [];
+  const login = Buffer.from(`bench:${KEYS.client}`).toString("base64");
+  const proxy = ["-m", "connect", "-p", String(cluster.proxyPort)];
+  const route = [...proxy, "-H", `Proxy-Authorization: Basic ${login}`, ...target];
   return generator.run(loadNamed("Tbulk1"), route, { seconds: SECONDS });
 }
 
-async function requestFile(path: string, format: "json" | "raw"): Promise<string> {
-  const body = JSON.stringify({ url: `http://127.0.0.1:${originPort}${path}`, format });
-  const file = join(folder.path, format);
+async function jobFile(): Promise<string> {
+  const body = JSON.stringify({ url: `http://127.0.0.1:${originPort}/1k` });
+  const file = join(folder.path, "job");
   await writeFile(
     file,
     `POST /v1/request HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${KEYS.client}\r\n` +
@@ -66,7 +66,7 @@ async function requestFile(path: string, format: "json" | "raw"): Promise<string
 }
 
 async function smallJobs(seconds: number): Promise<LoadCount> {
-  const route = ["-p", String(cluster.port), "-r", await requestFile("/1k", "json"), ...target];
+  const route = ["-p", String(cluster.port), "-r", await jobFile(), ...target];
   return generator.run(loadNamed("J1"), route, { seconds });
 }
 
