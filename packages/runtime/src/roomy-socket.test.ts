@@ -43,6 +43,27 @@ test("roomySocket gives every byte, those read before first, answers, half-close
   await once(server, "close");
 });
 
+test("roomySocket gives what came in several reads before, and an end that came with it", async () => {
+  const { server, accepted, client } = await accept();
+  for (const [index, piece] of ["one ", "two ", "three"].entries()) {
+    client.write(piece);
+    await until("the next piece", () => (accepted.read(0), accepted.readableLength > index * 4));
+  }
+  client.end();
+  await until("the end", () => Reflect.get(accepted, "_readableState").ended === true);
+  const { socket, reads, early } = roomySocket(accepted);
+  assert.ok(reads);
+  assert.equal(Buffer.from(early ?? []).toString(), "one two three");
+  reads.listener = () => true;
+  const ended = once(socket, "end");
+  socket.resume();
+  await ended;
+  socket.end();
+  client.resume();
+  server.close();
+  await once(server, "close");
+});
+
 test("roomySocket leaves alone what it cannot take over", () => {
   const socket = new net.Socket();
   assert.equal(roomySocket(socket).socket, socket);

@@ -22,7 +22,7 @@ export function roomySocket(accepted: Socket): RoomySocket {
   if (!isPlain || accepted.readableEnded || accepted.writableLength > 0) {
     return { socket: accepted, reads: undefined, early: undefined };
   }
-  const early = accepted.read() as Buffer | null;
+  const early = readAll(accepted);
   const reads = new RoomyReads();
   Reflect.set(accepted, "_handle", null);
   accepted.destroy();
@@ -30,5 +30,16 @@ export function roomySocket(accepted: Socket): RoomySocket {
   const options = { handle, allowHalfOpen, onread: reads.options, manualStart: true };
   const socket = Reflect.construct(Socket, [options]) as Socket;
   socket.pause();
-  return { socket, reads, early: early ?? undefined };
+  return { socket, reads, early };
+}
+
+/** All that waits in the socket: it gives one buffer at a time. */
+function readAll(socket: Socket): Buffer | undefined {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) break;
+    chunks.push(chunk);
+  }
+  return chunks.length > 1 ? Buffer.concat(chunks) : chunks[0];
 }
