@@ -68,6 +68,7 @@ const PURE: readonly RegExp[] = [
   /^packages\/runtime\/src\/(?:special-purpose-addresses|target-policy(?:-address|-settings)?)\.ts$/,
   /^packages\/orchestrator\/src\/routing\//,
   /^packages\/orchestrator\/src\/jobs\/(?:fifo-list|job|job-request.*)\.ts$/,
+  /^packages\/orchestrator\/src\/ingress\/(?:forward-headers|forward-target|max-forwards)\.ts$/,
 ];
 
 /** Whether a file takes time as an argument and does no I/O, nor imports a file that may. */

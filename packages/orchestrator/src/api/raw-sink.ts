@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { finish } from "../http/answer.ts";
+import { exactHeaders, flushHead } from "../http/exact-headers.ts";
 import type { Job, JobSink, Serving } from "../jobs/job.ts";
 import { rawHead } from "./raw-head.ts";
 
@@ -33,10 +34,10 @@ export class RawSink implements JobSink {
   begin(serving: Serving): void {
     this.#committed = true;
     const { status, headers } = rawHead(serving, this.#job);
-    this.#response.writeHead(status, [...headers]);
+    this.#response.writeHead(status, [...exactHeaders(headers)]);
     // Mostly the body comes in this tick and takes the head along; a body that is late must not hold it up.
     setImmediate(() => {
-      if (!this.#hasBody && !this.#response.writableEnded) this.#response.flushHeaders();
+      if (!this.#hasBody) flushHead(this.#response);
     });
   }
 
