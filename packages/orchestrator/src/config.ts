@@ -36,6 +36,12 @@ const parsePath = textSetting(4_096);
 /** Longest grace and longest heartbeat: an hour. Milliseconds. */
 const HOUR_MS = 3_600_000;
 
+/** Longest time a tunnel may be idle. Milliseconds. */
+const DAY_MS = 24 * HOUR_MS;
+
+/** Beyond what any process has descriptors for. */
+const MAX_CONNECTIONS = 1_000_000;
+
 /** Source: contract, section "Orchestrator environment". */
 export const ORCHESTRATOR_SETTINGS = {
   listen: {
@@ -48,7 +54,8 @@ export const ORCHESTRATOR_SETTINGS = {
   proxyListen: {
     env: "ORCH_PROXY_LISTEN",
     flag: "--proxy-listen",
-    description: "where proxy clients connect, or off; not available yet",
+    description: "where proxy clients connect (HTTP, CONNECT, SOCKS5), or off",
+    default: "127.0.0.1:8081",
     parse: parseOptionalListenAddress,
   },
   tlsCert: {
@@ -171,6 +178,27 @@ export const ORCHESTRATOR_SETTINGS = {
   },
   geoipDb: notAvailableYet("ORCH_GEOIP_DB", "--geoip-db", "file of countries and cities"),
   asnDb: notAvailableYet("ORCH_ASN_DB", "--asn-db", "file of network operators"),
+  tunnelIdleMs: {
+    env: "ORCH_TUNNEL_IDLE_MS",
+    flag: "--tunnel-idle-ms",
+    description: "a tunnel through which nothing has passed for so long is ended",
+    default: "600000",
+    parse: integerSetting(1_000, DAY_MS),
+  },
+  proxyConnectionsPerAddress: {
+    env: "ORCH_PROXY_CONNECTIONS_PER_ADDRESS",
+    flag: "--proxy-connections-per-address",
+    description: "connections to the proxy from one address that have shown no key yet",
+    default: "2048",
+    parse: integerSetting(1, MAX_CONNECTIONS),
+  },
+  proxyConnectionsPerKey: {
+    env: "ORCH_PROXY_CONNECTIONS_PER_KEY",
+    flag: "--proxy-connections-per-key",
+    description: "connections to the proxy of one key",
+    default: "16384",
+    parse: integerSetting(1, MAX_CONNECTIONS),
+  },
   logLevel: {
     env: "ORCH_LOG_LEVEL",
     flag: "--log-level",

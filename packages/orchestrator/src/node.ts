@@ -1,6 +1,7 @@
 /** Puts the rooms together: the only file that names concrete adapters. */
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
+import type { ListenAddress } from "@porchlight/runtime/settings-parsers";
 import type { Authenticator } from "./accounts/authenticator.ts";
 import { CountedJobs } from "./admin/counted-jobs.ts";
 import { healthRoutes } from "./admin/health-routes.ts";
@@ -13,6 +14,8 @@ import { ORCHESTRATOR_PROGRAM, type OrchestratorConfig } from "./config.ts";
 import { createAgentDoor } from "./gateway/agent-door.ts";
 import { ConnectionLimit } from "./http/connection-limit.ts";
 import { HttpListener, type BoundAddress } from "./http-listener.ts";
+import { createForwarder } from "./ingress/forwarder.ts";
+import { ProxyDoor } from "./ingress/proxy-door.ts";
 import { Dispatcher } from "./jobs/dispatcher.ts";
 import type { JobRules } from "./jobs/job-request.ts";
 import { WaitingLine } from "./jobs/waiting-line.ts";
@@ -22,6 +25,7 @@ import { loadTls, openAuthenticator, requireKeys } from "./start-checks.ts";
 import { StartError } from "./start-error.ts";
 import { openSqliteState } from "./state/sqlite-state.ts";
 import type { State } from "./state/state.ts";
+import type { TlsFiles } from "./tls-files.ts";
 import { Tunnels } from "./tunnels/tunnels.ts";
 
 /** What a node logs to, and what it keeps. */
@@ -51,18 +55,22 @@ export async function startNode(
 
   const parts = createParts(config, { store, authenticator, logger });
   const { door, readiness } = parts;
-  const api = await createNodeApi(config, parts, logger);
+  const proxy = createProxy(config, parts, logger);
+  const api = await createNodeApi(config, { ...parts, proxy: proxy?.door }, logger);
   const listener = new HttpListener({ tls, api, door, logger });
   opened.defer(() => api.close());
   // Links end before the listener does: it waits for its connections.
   opened.defer(() => listener.close());
   opened.defer(() => door.close());
   const apiAddress = await listener.open(config.listen);
+  const proxyAddress = proxy && (await openProxy(proxy, { tls, logger, opened }));
   authenticator.start();
   readiness.ready = true;
-  announce(config, apiAddress, logger);
+  const pid = process.pid;
+  logger.info({ url: apiAddress.url, pid }, "Listening");
+  if (proxyAddress !== undefined) logger.info({ url: proxyAddress.url, pid }, "Proxy listening");
   return new RunningNode(
-    { apiAddress, ...parts },
+    { apiAddress, proxyAddress, ...parts },
     { readiness, door, drainMs: config.drainMs, cleanUp: opened.move(), logger },
   );
 }
@@ -101,8 +109,9 @@ function createParts(
     registry,
     waitingLine,
     readiness,
+    connectionLimit: new ConnectionLimit(),
     dispatcher: new Dispatcher({ waitingLine, selector, queueWaitMs, logger }),
-    tunnels: new Tunnels({ waitingLine, queueWaitMs, logger }),
+    tunnels: new Tunnels({ waitingLine, queueWaitMs, idleMs: config.tunnelIdleMs, logger }),
     door: createAgentDoor({
       authenticator,
       registry,
@@ -114,10 +123,67 @@ function createParts(
   };
 }
 
-function createNodeApi(config: OrchestratorConfig, parts: Parts, logger: Logger): Promise<Api> {
-  const { authenticator: keys, registry, dispatcher, readiness } = parts;
-  const connectionLimit = new ConnectionLimit();
-  const metrics = createMetrics(parts, connectionLimit);
+/** The proxy's door and where it is to listen. */
+interface Proxy {
+  readonly door: ProxyDoor;
+  readonly listen: ListenAddress;
+}
+
+/** `undefined` when no proxy is wanted. */
+function createProxy(config: OrchestratorConfig, parts: Parts, logger: Logger): Proxy | undefined {
+  const { proxyListen: listen } = config;
+  if (listen === "off") return undefined;
+  const { authenticator: keys, tunnels, connectionLimit, readiness } = parts;
+  const { targets, geo } = jobRules(config);
+  // Waiting for an agent and connecting have a bound each; a job's deadline is longer than both.
+  const openTimeoutMs = config.jobTimeoutMs;
+  const forwarder = createForwarder({
+    tunnels,
+    targets,
+    openTimeoutMs,
+    headTimeoutMs: config.jobTimeoutMs,
+    logger,
+  });
+  const door = new ProxyDoor({
+    keys,
+    tunnels,
+    forwarder,
+    rules: { targets, geo, openTimeoutMs },
+    caps: {
+      perAddress: config.proxyConnectionsPerAddress,
+      perKey: config.proxyConnectionsPerKey,
+    },
+    connectionLimit,
+    listenHost: listen.host,
+    logger,
+    isDraining: () => !readiness.ready,
+  });
+  return { door, listen };
+}
+
+interface ProxyOpening {
+  readonly tls: TlsFiles | undefined;
+  readonly logger: Logger;
+  /** What ends with the node. */
+  readonly opened: AsyncDisposableStack;
+}
+
+async function openProxy(
+  { door, listen }: Proxy,
+  { tls, logger, opened }: ProxyOpening,
+): Promise<BoundAddress> {
+  // A body may be sent for as long as something passes.
+  const listener = new HttpListener({ tls, api: door, door, logger, requestTimeoutMs: 0 });
+  opened.defer(() => listener.close());
+  opened.defer(() => door.close());
+  return listener.open(listen);
+}
+
+type ApiParts = Parts & { readonly proxy: ProxyDoor | undefined };
+
+function createNodeApi(config: OrchestratorConfig, parts: ApiParts, logger: Logger): Promise<Api> {
+  const { authenticator: keys, registry, dispatcher, readiness, connectionLimit } = parts;
+  const metrics = createMetrics(parts);
   const requireAdmin = (authorization?: string): void =>
     void authorise(keys, authorization, ["admin"]);
   return createApi({
@@ -135,13 +201,14 @@ function createNodeApi(config: OrchestratorConfig, parts: Parts, logger: Logger)
   });
 }
 
-function createMetrics(parts: Parts, connections: ConnectionLimit): NodeMetrics {
+function createMetrics(parts: ApiParts): NodeMetrics {
   return new NodeMetrics({
     agents: parts.registry,
     jobs: parts.dispatcher,
     tunnels: parts.tunnels,
     waiting: parts.waitingLine,
-    connections,
+    connections: parts.connectionLimit,
+    proxy: parts.proxy,
     linkCounters: () => ({ ...parts.door.counters }),
   });
 }
@@ -154,11 +221,4 @@ function jobRules(config: OrchestratorConfig): JobRules {
     targets: { ports: config.targetPorts, allow: config.targetAllow ?? [] },
     geo: { places: false, networks: false },
   };
-}
-
-function announce(config: OrchestratorConfig, { url }: BoundAddress, logger: Logger): void {
-  logger.info({ url, pid: process.pid }, "Listening");
-  if (config.proxyListen !== undefined && config.proxyListen !== "off") {
-    logger.warn("ORCH_PROXY_LISTEN is not available yet: no proxy is listening");
-  }
 }

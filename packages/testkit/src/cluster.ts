@@ -68,6 +68,8 @@ export class Cluster implements AsyncDisposable {
   readonly agents: Program[] = [];
   /** Port of the orchestrator; the same after a restart. */
   readonly port: number;
+  /** Port of the proxy; the same after a restart. */
+  readonly proxyPort: number;
   readonly relay: FaultRelay | undefined;
   readonly certificate: TestCertificate | undefined;
   readonly folder: TemporaryFolder;
@@ -76,6 +78,7 @@ export class Cluster implements AsyncDisposable {
   constructor(parts: ClusterParts, options: ClusterOptions) {
     this.orchestrator = parts.orchestrator;
     this.port = parts.port;
+    this.proxyPort = parts.proxyPort;
     this.relay = parts.relay;
     this.certificate = parts.certificate;
     this.folder = parts.folder;
@@ -90,6 +93,12 @@ export class Cluster implements AsyncDisposable {
   get agentUrl(): string {
     const scheme = this.certificate ? "wss" : "ws";
     return `${scheme}://127.0.0.1:${this.relay?.port ?? this.port}/agent`;
+  }
+
+  /** The proxy as a client is told of it, by username and key. */
+  proxyUrl(username = "any", key: string = KEYS.client): string {
+    const scheme = this.certificate ? "https" : "http";
+    return `${scheme}://${encodeURIComponent(username)}:${key}@127.0.0.1:${this.proxyPort}`;
   }
 
   get client(): ApiClient {
@@ -144,9 +153,10 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts the orchestrator again, on the same port with the same data, after it has ended. */
   async restartOrchestrator(): Promise<void> {
-    const { folder, certificate, port } = this;
-    this.orchestrator = startOrchestrator({ folder, certificate, port, options: this.#options });
-    await boundPort(this.orchestrator);
+    const { folder, certificate, port, proxyPort } = this;
+    const ports = { port, proxyPort };
+    this.orchestrator = startOrchestrator({ folder, certificate, ports, options: this.#options });
+    await boundPorts(this.orchestrator);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,9 +192,13 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-interface ClusterParts {
-  readonly orchestrator: Program;
+interface Ports {
   readonly port: number;
+  readonly proxyPort: number;
+}
+
+interface ClusterParts extends Ports {
+  readonly orchestrator: Program;
   readonly relay: FaultRelay | undefined;
   readonly certificate: TestCertificate | undefined;
   readonly folder: TemporaryFolder;
@@ -194,11 +208,12 @@ interface ClusterParts {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const folder = await temporaryFolder();
   const certificate = options.tls ? await testCertificate() : undefined;
-  const orchestrator = startOrchestrator({ folder, certificate, port: 0, options });
+  const anyPorts = { port: 0, proxyPort: 0 };
+  const orchestrator = startOrchestrator({ folder, certificate, ports: anyPorts, options });
   try {
-    const port = await boundPort(orchestrator);
-    const relay = options.relay ? await startFaultRelay({ targetPort: port }) : undefined;
-    const cluster = new Cluster({ orchestrator, port, relay, certificate, folder }, options);
+    const ports = await boundPorts(orchestrator);
+    const relay = options.relay ? await startFaultRelay({ targetPort: ports.port }) : undefined;
+    const cluster = new Cluster({ orchestrator, ...ports, relay, certificate, folder }, options);
     const { agents = 1 } = options;
     for (let index = 0; index < agents; index++) cluster.startAgent();
     if (agents > 0) await untilJoined(cluster, agents);
@@ -223,10 +238,10 @@ async function untilJoined(cluster: Cluster, agents: number): Promise<void> {
 function startOrchestrator(how: {
   readonly folder: TemporaryFolder;
   readonly certificate: TestCertificate | undefined;
-  readonly port: number;
+  readonly ports: Ports;
   readonly options: ClusterOptions;
 }): Program {
-  const { folder, certificate, port, options } = how;
+  const { folder, certificate, ports, options } = how;
   return new Program({
     name: "orchestrator",
     ...limited(options.descriptors, [
@@ -237,7 +252,8 @@ function startOrchestrator(how: {
     ]),
     env: {
       ...ORCHESTRATOR_ENV,
-      ORCH_LISTEN: `127.0.0.1:${port}`,
+      ORCH_LISTEN: `127.0.0.1:${ports.port}`,
+      ORCH_PROXY_LISTEN: `127.0.0.1:${ports.proxyPort}`,
       ORCH_DATA_DIR: folder.path,
       ...(certificate
         ? { ORCH_TLS_CERT: certificate.certFile, ORCH_TLS_KEY: certificate.keyFile }
@@ -248,12 +264,18 @@ function startOrchestrator(how: {
   });
 }
 
-/** The port that the orchestrator says it listens on. */
-async function boundPort(orchestrator: Program): Promise<number> {
-  const listening = /127\.0\.0\.1:(\d+)/;
-  await orchestrator.ready(listening, 15_000);
-  const line = orchestrator.logs.find(({ text }) => listening.test(text));
-  return Number(listening.exec(line?.text ?? "")?.[1]);
+/** The ports that the orchestrator says it listens on. */
+async function boundPorts(orchestrator: Program): Promise<Ports> {
+  await orchestrator.ready(/"Proxy listening"/, 15_000);
+  return {
+    port: boundPort(orchestrator, "Listening"),
+    proxyPort: boundPort(orchestrator, "Proxy listening"),
+  };
+}
+
+function boundPort(orchestrator: Program, message: string): number {
+  const line = orchestrator.logs.find(({ fields }) => fields["msg"] === message);
+  return Number(/127\.0\.0\.1:(\d+)/.exec(line?.text ?? "")?.[1]);
 }
 
 /** How to run Node with these arguments and no more than so many descriptors. */

@@ -47,11 +47,15 @@ export class Admission {
     checkRoom();
     const principal = keys.authenticate(credentials?.password);
     if (principal === undefined) {
-      const message = "A valid client key is needed: send it as the password of Proxy-Authorization";
+      const message =
+        "A valid client key is needed: send it as the password of Proxy-Authorization";
       throw new ProxyError("unauthenticated", message);
     }
     if (principal.role !== "client") {
-      throw new ProxyError("forbidden", `This needs a client key; this key's role is ${principal.role}`);
+      throw new ProxyError(
+        "forbidden",
+        `This needs a client key; this key's role is ${principal.role}`,
+      );
     }
     visit.prove(principal.keyId);
     const fields = parseUsername(credentials?.username ?? "", principal.name);

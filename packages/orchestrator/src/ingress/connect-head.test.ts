@@ -84,7 +84,7 @@ async function readByNode(text: string) {
 }
 
 const pieces = fc.constantFrom(
-  ..."a:[]@/ \t\r\n\0\xff;,\"-_.~(".split(""),
+  ...'a:[]@/ \t\r\n\0\xff;,"-_.~('.split(""),
   "\r\n",
   "\r\nX: ",
   "Host",

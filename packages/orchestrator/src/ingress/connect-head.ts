@@ -27,7 +27,7 @@ export function parseConnectHead(bytes: Buffer): ConnectHead | undefined {
   if (bytes[0] !== 0x43 || bytes[1] !== 0x4f) return undefined;
   const end = bytes.indexOf("\r\n\r\n");
   if (end === -1 || end > MAX_FAST_HEAD_BYTES) return undefined;
-  const [requestLine = "", ...lines] = bytes.latin1Slice(0, end).split("\r\n");
+  const [requestLine = "", ...lines] = bytes.toString("latin1", 0, end).split("\r\n");
   const target = REQUEST_LINE.exec(requestLine)?.[1];
   if (target === undefined || lines.length > MAX_REQUEST_HEADERS) return undefined;
   const rawHeaders = readHeaders(lines);

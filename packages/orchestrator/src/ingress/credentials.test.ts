@@ -6,7 +6,11 @@ const SHOP = Buffer.from("shop:key").toString("base64");
 const cases: readonly [what: string, headers: string[], found: unknown][] = [
   ["Basic", ["Proxy-Authorization", `Basic ${SHOP}`], { username: "shop", password: "key" }],
   ["any case", ["proxy-AUTHORIZATION", `bASIC  ${SHOP} `], { username: "shop", password: "key" }],
-  ["a key with colons", ["Proxy-Authorization", `Basic ${btoa(":a:b")}`], { username: "", password: "a:b" }],
+  [
+    "a key with colons",
+    ["Proxy-Authorization", `Basic ${btoa(":a:b")}`],
+    { username: "", password: "a:b" },
+  ],
   ["none", ["Host", "a"], undefined],
   ["Authorization is not a substitute", ["Authorization", `Basic ${SHOP}`], undefined],
   ["no colon", ["Proxy-Authorization", `Basic ${btoa("shop")}`], undefined],

@@ -40,7 +40,11 @@ const bad: readonly [fault: string, what: string, head: RequestHead][] = [
   ["P5", "a Host with user-info", head(["Host", "user@example.com"])],
   ["P5", "Hosts joined by a comma", head(["Host", "a.example, b.example"])],
   ["P5", "a Host with a path", head(["Host", "example.com/x"])],
-  ["P6", "length and chunked", head([...HOST, "Content-Length", "3", "Transfer-Encoding", "chunked"])],
+  [
+    "P6",
+    "length and chunked",
+    head([...HOST, "Content-Length", "3", "Transfer-Encoding", "chunked"]),
+  ],
   ["P6", "two lengths", head([...HOST, "Content-Length", "3", "content-length", "3"])],
   ["P6", "chunked, identity", head([...HOST, "Transfer-Encoding", "chunked, identity"])],
   ["P6", "identity, chunked", head([...HOST, "Transfer-Encoding", "identity, chunked"])],

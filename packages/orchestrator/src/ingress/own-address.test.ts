@@ -11,7 +11,14 @@ function isOwn(host: string, own: OwnAddress, port = 8081): boolean {
 }
 
 test("faults P19: the listener itself, in any spelling, is a loop", () => {
-  for (const host of ["127.0.0.1", "localhost", "proxy.localhost", "::1", "::ffff:7f00:1", "0.0.0.0"]) {
+  for (const host of [
+    "127.0.0.1",
+    "localhost",
+    "proxy.localhost",
+    "::1",
+    "::ffff:7f00:1",
+    "0.0.0.0",
+  ]) {
     assert.equal(isOwn(host, LOCAL), true, host);
     assert.equal(isOwn(host, EVERYWHERE), true, host);
   }

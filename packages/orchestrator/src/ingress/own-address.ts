@@ -1,10 +1,6 @@
 /** Whether a target is the proxy itself: a request to it would come back here again and again (faults P19). */
 import { networkInterfaces } from "node:os";
-import {
-  formatAddress,
-  isLoopback,
-  parseAddress,
-} from "@porchlight/runtime/target-policy-address";
+import { formatAddress, isLoopback, parseAddress } from "@porchlight/runtime/target-policy-address";
 import type { Authority } from "./authority.ts";
 
 /** Where the proxy listens, and the address that this client has reached it by. */

@@ -75,7 +75,11 @@ const refusals: readonly [what: string, chunks: number[][], sent: number[]][] = 
   ["another version of the request closes", [GREETING, LOGIN, [4, 1]], [5, 2, 1, 0]],
   ["BIND is 07", [GREETING, LOGIN, [5, 2, 0, 1]], [5, 2, 1, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0]],
   ["UDP is 07", [GREETING, LOGIN, [5, 3, 0, 9]], [5, 2, 1, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0]],
-  ["a bad address type is 08", [GREETING, LOGIN, [5, 1, 0, 2]], [5, 2, 1, 0, 5, 8, 0, 1, 0, 0, 0, 0, 0, 0]],
+  [
+    "a bad address type is 08",
+    [GREETING, LOGIN, [5, 1, 0, 2]],
+    [5, 2, 1, 0, 5, 8, 0, 1, 0, 0, 0, 0, 0, 0],
+  ],
 ];
 
 for (const [what, chunks, sent] of refusals) {

@@ -52,7 +52,8 @@ export class SocksHandshake {
 
   /** Takes what the client has sent. */
   push(chunk: Uint8Array): void {
-    this.#bytes = this.#bytes.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#bytes, chunk]);
+    this.#bytes =
+      this.#bytes.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#bytes, chunk]);
   }
 
   /** What to do now; after `wait` or `login` ask again once that has been done, after `request` or `refuse` never. */
@@ -123,7 +124,10 @@ export class SocksHandshake {
 }
 
 /** Where the host ends in a request; `undefined` while that has not come. */
-function hostEndOf(addressType: number, nameBytes: number | undefined): number | undefined | "unknown" {
+function hostEndOf(
+  addressType: number,
+  nameBytes: number | undefined,
+): number | undefined | "unknown" {
   if (addressType === ADDRESS_TYPE.ipv4) return 4 + 4;
   if (addressType === ADDRESS_TYPE.ipv6) return 4 + 16;
   if (addressType !== ADDRESS_TYPE.name) return "unknown";

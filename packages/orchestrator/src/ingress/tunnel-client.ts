@@ -22,7 +22,6 @@ import type {
   TunnelDoor,
   TunnelRequest,
 } from "../tunnels/tunnel-request.ts";
-import type { Visit } from "./visitors.ts";
 
 /** How the client is told, in its own protocol. */
 export interface TunnelAnswers {
@@ -42,23 +41,21 @@ interface TunnelClientOptions {
   readonly socket: Socket;
   /** Its first bytes for the tunnel, which have been read already; may be empty. */
   readonly early: Uint8Array;
-  readonly visit: Visit;
   readonly answers: TunnelAnswers;
 }
 
 /** One client of one tunnel. */
 export class TunnelClient implements TunnelDoor {
-  #socket: Socket;
+  readonly borrows = true;
+  readonly #socket: Socket;
   readonly #early: Uint8Array;
-  readonly #visit: Visit;
   readonly #answers: TunnelAnswers;
   #running: RunningTunnel | undefined;
   #splice: Splice | undefined;
 
-  constructor({ socket, early, visit, answers }: TunnelClientOptions) {
+  constructor({ socket, early, answers }: TunnelClientOptions) {
     this.#socket = socket;
     this.#early = early;
-    this.#visit = visit;
     this.#answers = answers;
   }
 
@@ -75,9 +72,8 @@ export class TunnelClient implements TunnelDoor {
 
   onOpen(opened: OpenedTunnel): void {
     this.#stopWaiting();
-    const { socket, reads, early } = roomySocket(this.#socket);
-    this.#socket = socket;
-    this.#visit.moveTo(socket);
+    const socket = this.#socket;
+    const { reads, early } = roomySocket(socket);
     socket.write(this.#answers.opened(opened));
     const { exchange } = opened;
     if (this.#early.length > 0) exchange.write(this.#early);

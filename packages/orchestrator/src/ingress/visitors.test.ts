@@ -4,10 +4,8 @@ import { test } from "node:test";
 import { Visitors } from "./visitors.ts";
 
 function setup({ perAddress = 2, perKey = 2 } = {}) {
-  const counted: Socket[] = [];
-  const countSocket = (socket: Socket) => void counted.push(socket);
-  const visitors = new Visitors({ perAddress, perKey, countSocket });
-  return { visitors, counted, enter: () => enter(visitors) };
+  const visitors = new Visitors({ perAddress, perKey });
+  return { visitors, enter: () => enter(visitors) };
 }
 
 /** An accepted connection; none of these has an address, so all of them have the same. */
@@ -49,23 +47,6 @@ test("Visit.prove: a key has so many connections, another key its own", () => {
   second.visit.prove("key_2");
   enter().visit.prove("key_1");
   assert.equal(second.visit.keyId, "key_2");
-});
-
-test("Visit.moveTo: goes on in another socket, whose end is the connection's", () => {
-  const { visitors, counted, enter } = setup({ perKey: 1 });
-  const { socket, visit, close } = enter();
-  visit.prove("key_1");
-  const taken = new Socket();
-  visit.moveTo(taken);
-  visit.moveTo(taken);
-  close();
-  assert.equal(visitors.open, 1);
-  assert.throws(() => enter().visit.prove("key_1"), { code: "rate_limited" });
-  taken.emit("close");
-  assert.equal(visitors.open, 1);
-  enter().visit.prove("key_1");
-  assert.deepEqual(counted, [taken]);
-  assert.equal(visitors.of(socket), visit);
 });
 
 test("Visitors.endKey: ends the connections of that key only", () => {

@@ -15,21 +15,16 @@ export interface VisitorCaps {
   readonly perKey: number;
 }
 
-interface VisitorsOptions extends VisitorCaps {
-  /** Counts a socket that takes over a connection; the one before is counted as closed. */
-  readonly countSocket: (socket: Socket) => void;
-}
-
 /** The connections of one listener. */
 export class Visitors {
-  readonly #options: VisitorsOptions;
+  readonly #caps: VisitorCaps;
   readonly #visits = new Set<Visit>();
   readonly #bySocket = new WeakMap<Socket, Visit>();
   readonly #addresses = new Tally();
   readonly #keys = new Tally();
 
-  constructor(options: VisitorsOptions) {
-    this.#options = options;
+  constructor(caps: VisitorCaps) {
+    this.#caps = caps;
   }
 
   /** Connections open at this moment. */
@@ -40,7 +35,7 @@ export class Visitors {
   /** Takes note of an accepted connection until it closes. */
   enter(socket: Socket): Visit {
     const visit = new Visit(socket, {
-      ...this.#options,
+      ...this.#caps,
       addresses: this.#addresses,
       keys: this.#keys,
       onLeave: () => this.#visits.delete(visit),
@@ -67,19 +62,19 @@ export class Visitors {
   }
 }
 
-interface VisitParts extends VisitorsOptions {
+interface VisitParts extends VisitorCaps {
   readonly addresses: Tally;
   readonly keys: Tally;
   readonly onLeave: () => void;
 }
 
-/** One connection, whichever socket reads it at the moment. */
+/** One connection. */
 export class Visit {
   /** There were too many of its address when it came: `prove` refuses it. */
   readonly isCrowded: boolean;
   readonly #parts: VisitParts;
   readonly #address: string;
-  #socket: Socket;
+  readonly #socket: Socket;
   #keyId: string | undefined;
 
   constructor(socket: Socket, parts: VisitParts) {
@@ -118,16 +113,6 @@ export class Visit {
     this.#uncount();
     keys.add(keyId);
     this.#keyId = keyId;
-  }
-
-  /** Follows the connection to the socket that has taken it over. */
-  moveTo(socket: Socket): void {
-    const carrier = carrierOf(socket);
-    if (carrier === this.#socket) return;
-    this.#socket.off("close", this.#leave);
-    this.#socket = carrier;
-    carrier.once("close", this.#leave);
-    this.#parts.countSocket(carrier);
   }
 
   /** Ends the connection now. */

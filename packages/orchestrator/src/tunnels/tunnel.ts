@@ -37,6 +37,9 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   readonly #search: ExitSearch;
   readonly #deadline: NodeJS.Timeout;
   #state: "opening" | "open" | "ended" = "opening";
+  /** What had passed when it was last looked at, and since when no more has. */
+  #seenBytes = -1;
+  #idleSinceMs = 0;
 
   constructor(request: TunnelRequest, door: TunnelDoor, context: TunnelContext) {
     this.request = request;
@@ -53,6 +56,18 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   /** Whether it stands in the waiting line. */
   get waiting(): boolean {
     return this.#search.waiting;
+  }
+
+  /** Since when nothing has passed, as far as calls of this have noticed; `nowMs` while it is not open. */
+  idleSinceMs(nowMs: number): number {
+    const { attempt } = this;
+    if (this.#state !== "open" || attempt === undefined) return nowMs;
+    const bytes = attempt.sentBytes + attempt.receivedBytes;
+    if (bytes !== this.#seenBytes) {
+      this.#seenBytes = bytes;
+      this.#idleSinceMs = nowMs;
+    }
+    return this.#idleSinceMs;
   }
 
   start(): void {
