@@ -68,5 +68,7 @@ const [orchestratorKb = 0, agentKb = 0] = after.map(
 );
 console.log(`| tunnels | RSS KB per tunnel, orchestrator | agent |`);
 console.log(`| --- | --- | --- |`);
-console.log(`| ${tunnels} | ${orchestratorKb.toFixed(1)} (bound ${BOUND_KB}) | ${agentKb.toFixed(1)} |`);
+console.log(
+  `| ${tunnels} | ${orchestratorKb.toFixed(1)} (bound ${BOUND_KB}) | ${agentKb.toFixed(1)} |`,
+);
 for (const connection of open) connection[Symbol.dispose]();
