@@ -17,8 +17,8 @@ export interface AdmissionParts {
   readonly rules: Pick<ProxyRules, "targets" | "geo">;
   /** Throws {ProxyError} `overloaded` while this process has no room for new work (faults F18). */
   readonly checkRoom: () => void;
-  /** Host that the proxy listens on. */
-  readonly listenHost: string;
+  /** Where the proxy listens. */
+  readonly own: { readonly host: string; readonly port: number };
 }
 
 /** A client that asks to be let in. */
@@ -77,9 +77,11 @@ export class Admission {
    * Refuses the proxy itself as a target.
    * @throws {ProxyError} `loop_detected` (faults P19)
    */
-  judgeLoop(target: Authority, { localAddress, localPort = 0 }: Socket): void {
-    const own = { host: this.#parts.listenHost, port: localPort, reachedBy: localAddress };
-    if (!isOwnAddress(target, own)) return;
+  judgeLoop(target: Authority, socket: Socket): void {
+    const { host, port } = this.#parts.own;
+    // The socket's own address costs a system call.
+    if (target.port !== port) return;
+    if (!isOwnAddress(target, { host, port, reachedBy: socket.localAddress })) return;
     throw new ProxyError("loop_detected", "The target is this proxy itself");
   }
 }

@@ -10,7 +10,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as SecureServer } from "node:https";
-import { Socket } from "node:net";
+import { Socket, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { createId } from "@porchlight/runtime/ids";
@@ -58,13 +58,16 @@ export class ProxyDoor {
   readonly #visitors: Visitors;
   readonly #errors: ClientErrors;
   readonly #stopHearing: () => void;
+  readonly #own: { port: number };
   #serveHttp: (socket: Socket) => void = () => undefined;
 
   constructor(options: ProxyDoorOptions) {
     const { keys, rules, connectionLimit, listenHost, caps } = options;
     this.#options = options;
     const checkRoom = (): void => connectionLimit.check();
-    this.#admission = new Admission({ keys, rules, checkRoom, listenHost });
+    const own = { host: listenHost, port: 0 };
+    this.#own = own;
+    this.#admission = new Admission({ keys, rules, checkRoom, own });
     this.#visitors = new Visitors(caps);
     this.#stopHearing = keys.onRevoked((keyId) => this.#visitors.endKey(keyId));
     this.#errors = new ClientErrors((error, status) =>
@@ -80,6 +83,9 @@ export class ProxyDoor {
   /** Stands in front of a server: its connections come here first. */
   protect(server: Server): void {
     this.#options.connectionLimit.watch(server);
+    server.once("listening", () => {
+      this.#own.port = (server.address() as AddressInfo).port;
+    });
     const event = server instanceof SecureServer ? "secureConnection" : "connection";
     const serve = server.listeners(event).find(({ name }) => name === "connectionListener");
     if (serve === undefined) throw new Error("The HTTP server takes its connections elsewhere");
