@@ -1,7 +1,6 @@
 /** Streams a job's answer to the client as it comes: `format: raw`. */
 import type { ServerResponse } from "node:http";
-import { resetSocket } from "@porchlight/runtime/reset-socket";
-import { finish } from "../http/answer.ts";
+import { breakOff, finish } from "../http/answer.ts";
 import { exactHeaders, flushHead } from "../http/exact-headers.ts";
 import type { Job, JobSink, Serving } from "../jobs/job.ts";
 import { rawHead } from "./raw-head.ts";
@@ -58,12 +57,9 @@ export class RawSink implements JobSink {
     finish(this.#response);
   }
 
-  /** The answer has failed: the client must see a broken connection, never a short success (faults F1). */
+  /** The answer has failed. */
   abort(): void {
-    const { socket } = this.#response;
-    // Without a length and without chunks (HTTP/1.0), an orderly end would look like the end of the body.
-    if (socket === null) this.#response.destroy();
-    else resetSocket(socket);
+    breakOff(this.#response);
   }
 
   readonly #giveBack = (): void => {

@@ -1,6 +1,7 @@
 /** Writes whole answers, on bare node:http responses and on connections that have none. */
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 
 /** A refused body that is declared no larger is read to its end, so that the connection can be kept. Bytes. */
 const READ_ANYWAY_BYTES = 64 * 1024;
@@ -41,6 +42,14 @@ export function send(response: ServerResponse, { status, headers, body }: Answer
 export function finish(response: ServerResponse, body?: string): void {
   response.end(body);
   if ((response.socket?.writableLength ?? 0) > 0) response.setTimeout(STALLED_READER_MS);
+}
+
+/** Breaks an answer off that has begun: the client must see a broken connection, never a short success (faults F1). */
+export function breakOff(response: ServerResponse): void {
+  const { socket } = response;
+  // Without a length and without chunks (HTTP/1.0), an orderly end would look like the end of the body.
+  if (socket === null) response.destroy();
+  else resetSocket(socket);
 }
 
 /** The same answer, and the connection's end. */

@@ -84,7 +84,7 @@ export function switchHeaders(headers: readonly string[]): string[] {
 }
 
 /** Trailers that go on, to either side: none of a connection, none that only heads may have. */
-export function sentTrailers(trailers: readonly string[]): readonly (readonly [string, string])[] {
+export function sentTrailers(trailers: readonly string[]): [name: string, value: string][] {
   const pairs: [string, string][] = [];
   for (let index = 0; index + 1 < trailers.length; index += 2) {
     const [name = "", value = ""] = trailers.slice(index, index + 2);

@@ -19,6 +19,8 @@ export interface TargetRequest {
   readonly path: string;
   /** Name, value, name, value, … */
   readonly headers: readonly string[];
+  /** It asks to change protocols. */
+  readonly isUpgrade: boolean;
   /** Host and port, for messages. */
   readonly where: string;
 }
@@ -39,7 +41,7 @@ export class TargetExchange {
   /** Where the request's body is written, and its end. */
   readonly outgoing: ClientRequest;
   readonly #socket: TunnelSocket;
-  readonly #where: string;
+  readonly #request: TargetRequest;
   readonly #listener: TargetListener;
   #interim = 0;
   #isHeadSeen = false;
@@ -48,7 +50,7 @@ export class TargetExchange {
   /** @throws {TypeError} when node:http finds a header that it cannot write */
   constructor(socket: TunnelSocket, request: TargetRequest, listener: TargetListener) {
     this.#socket = socket;
-    this.#where = request.where;
+    this.#request = request;
     this.#listener = listener;
     this.outgoing = openRequest({
       method: request.method,
@@ -105,18 +107,19 @@ export class TargetExchange {
 
   readonly #onUpgrade = (response: IncomingMessage, _: unknown, early: Buffer): void => {
     if (this.#isOver) return;
+    if (!this.#request.isUpgrade) return this.#refuse("changed protocols unasked");
     if (response.rawHeaders.length > MAX_HEADERS * 2) return this.#refuse(TOO_MANY_HEADERS);
-    this.#isHeadSeen = true;
+    this.#isOver = true;
     this.#listener.onSwitch(response, early);
   };
 
   readonly #onError = (error: Error): void => {
     const phase = this.#isHeadSeen ? "body" : this.#socket.receivedBytes > 0 ? "head" : "request";
-    this.#fail(targetFailure(error, phase, this.#where));
+    this.#fail(targetFailure(error, phase, this.#request.where));
   };
 
   #refuse(flaw: string): void {
-    this.#fail(new ProxyError("target_protocol_error", `${this.#where} ${flaw}`));
+    this.#fail(new ProxyError("target_protocol_error", `${this.#request.where} ${flaw}`));
   }
 
   #fail(error: ProxyError): void {
@@ -134,13 +137,18 @@ interface InterimResponse {
 const TOO_MANY_HEADERS = `sent more than ${MAX_HEADERS} headers`;
 
 /** What node:http lets pass as a response and is none, or cannot be passed on. */
-function flawOf({ statusCode = 0, httpVersionMajor, rawHeaders }: IncomingMessage): string | undefined {
+function flawOf({
+  statusCode = 0,
+  httpVersionMajor,
+  rawHeaders,
+}: IncomingMessage): string | undefined {
   if (httpVersionMajor !== 1) return "answered in another version of HTTP";
   // A 101 that says not to what, or a status below all others.
   if (statusCode < 200) return "answered with a status that ends no request";
   if (rawHeaders.length > MAX_HEADERS * 2) return TOO_MANY_HEADERS;
   const coding = headerValue(rawHeaders, "transfer-encoding");
   // No other was asked for. Source: RFC 9112 §6.1.
-  if (coding !== undefined && coding.toLowerCase() !== "chunked") return "encoded its response's transfer";
+  if (coding !== undefined && coding.toLowerCase() !== "chunked")
+    return "encoded its response's transfer";
   return undefined;
 }
