@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { UNKNOWN_WHEREABOUTS } from "../agents/location.ts";
 import type { Candidate } from "./candidate.ts";
 import { compileFilter, matches } from "./exit-filter.ts";
 import { explainShortage, hasServing } from "./shortage.ts";
@@ -9,6 +10,7 @@ function agent(part: Partial<Candidate> = {}): Candidate {
     id: "agent_1",
     name: "attic",
     labels: { site: "berlin", line: "dsl" },
+    whereabouts: UNKNOWN_WHEREABOUTS,
     link: { startTcp: true },
     inFlight: 0,
     maxConcurrency: 1,
