@@ -49,11 +49,11 @@ export const ROOM_DIRECTION: Readonly<Record<string, readonly string[]>> = {
 /** Files of the orchestrator that put the rooms together; nothing in a room imports them. */
 export const COMPOSITION_ROOTS = ["main", "node", "config"];
 
-/** Names of files that speak to one concrete store; only the composition root names them. */
-export const ADAPTER_NAME = /^(?:memory|sqlite|redis|dynamo)-/;
+/** Names of files that speak to one concrete store or database; only the composition root names them. */
+export const ADAPTER_NAME = /^(?:memory|sqlite|redis|dynamo|mmdb)-/;
 
 /** Modules that only such files import. */
-export const ADAPTER_MODULES = /^(?:node:sqlite|ioredis|@aws-sdk\/.*)$/;
+export const ADAPTER_MODULES = /^(?:node:sqlite|ioredis|maxmind|@aws-sdk\/.*)$/;
 
 /** Imported by its path where an older Node reads it, which resolves no `.ts` export, or before any install. */
 export const LAUNCHER = "packages/runtime/src/launch.js";
@@ -61,12 +61,13 @@ export const LAUNCHER = "packages/runtime/src/launch.js";
 /** The files that do so. */
 export const STARTS_WITH_LAUNCHER = /^(?:packages\/[^/]+\/bin|scripts)\//;
 
-/** All of protocol, the decisions of target policy and WebSocket framing, all of routing, a job's rules. */
+/** All of protocol, the decisions of target policy and WebSocket framing, all of routing, locations, a job's rules. */
 const PURE: readonly RegExp[] = [
   /^packages\/protocol\/src\//,
   /^packages\/runtime\/src\/(?:backoff|settings-parsers|websocket-frame|websocket-reader)\.ts$/,
   /^packages\/runtime\/src\/(?:special-purpose-addresses|target-policy(?:-address|-settings)?)\.ts$/,
   /^packages\/orchestrator\/src\/routing\//,
+  /^packages\/orchestrator\/src\/agents\/(?:location|mmdb-record)\.ts$/,
   /^packages\/orchestrator\/src\/jobs\/(?:fifo-list|job|job-request.*)\.ts$/,
   /^packages\/orchestrator\/src\/ingress\/(?:forward-headers|forward-target|max-forwards)\.ts$/,
 ];

@@ -4,7 +4,6 @@ import { MAX_BUFFERED_RESPONSE_BYTES, MAX_JOB_TIMEOUT_MS } from "@porchlight/pro
 import { LOG_LEVELS } from "@porchlight/runtime/logger";
 import {
   readSettings,
-  type Setting,
   type SettingsOf,
   type SettingsReading,
   type SettingsTable,
@@ -176,8 +175,18 @@ export const ORCHESTRATOR_SETTINGS = {
     default: "round-robin",
     parse: enumSetting(SELECTION_STRATEGIES),
   },
-  geoipDb: notAvailableYet("ORCH_GEOIP_DB", "--geoip-db", "file of countries and cities"),
-  asnDb: notAvailableYet("ORCH_ASN_DB", "--asn-db", "file of network operators"),
+  geoipDb: {
+    env: "ORCH_GEOIP_DB",
+    flag: "--geoip-db",
+    description: "mmdb file of countries, regions and cities; read again when it changes",
+    parse: parsePath,
+  },
+  asnDb: {
+    env: "ORCH_ASN_DB",
+    flag: "--asn-db",
+    description: "mmdb file of networks, the autonomous systems; read again when it changes",
+    parse: parsePath,
+  },
   tunnelIdleMs: {
     env: "ORCH_TUNNEL_IDLE_MS",
     flag: "--tunnel-idle-ms",
@@ -253,15 +262,4 @@ function openListeners(
 function parseState(text: string): "sqlite" {
   if (text === "sqlite") return text;
   throw new ProxyError("invalid_request", "Only sqlite is available yet");
-}
-
-function notAvailableYet(env: string, flag: string, description: string) {
-  return {
-    env,
-    flag,
-    description: `${description}; not available yet`,
-    parse: () => {
-      throw new ProxyError("invalid_request", "Not available yet");
-    },
-  } satisfies Setting<never>;
 }

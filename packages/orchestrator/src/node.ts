@@ -7,6 +7,8 @@ import { CountedJobs } from "./admin/counted-jobs.ts";
 import { healthRoutes } from "./admin/health-routes.ts";
 import { metricsRoute } from "./admin/metrics-route.ts";
 import { NodeMetrics } from "./admin/metrics.ts";
+import { MmdbFile } from "./agents/mmdb-file.ts";
+import { MmdbLocator } from "./agents/mmdb-locator.ts";
 import { Registry, type AgentRecord } from "./agents/registry.ts";
 import { createApi, type Api } from "./api/api.ts";
 import { authorise } from "./api/bearer.ts";
@@ -21,7 +23,7 @@ import type { JobRules } from "./jobs/job-request.ts";
 import { WaitingLine } from "./jobs/waiting-line.ts";
 import { Selector } from "./routing/selector.ts";
 import { RunningNode, type Readiness } from "./running-node.ts";
-import { loadTls, openAuthenticator, requireKeys } from "./start-checks.ts";
+import { loadTls, openAuthenticator, openConfigured, requireKeys } from "./start-checks.ts";
 import { StartError } from "./start-error.ts";
 import { openSqliteState } from "./state/sqlite-state.ts";
 import type { State } from "./state/state.ts";
@@ -39,7 +41,7 @@ export interface NodeOptions {
 
 /**
  * Starts an orchestrator; resolves when it listens. When it rejects, nothing is left behind.
- * @throws {StartError} when store, keys, certificate or address cannot be used
+ * @throws {StartError} when store, keys, certificate, database or address cannot be used
  */
 export async function startNode(
   config: OrchestratorConfig,
@@ -52,8 +54,9 @@ export async function startNode(
   );
   if (!keysOptional) requireKeys(authenticator);
   const tls = opened.adopt(loadTls(config, logger), (it) => it?.close());
+  const locator = opened.adopt(openLocator(config, logger), (it) => it.close());
 
-  const parts = createParts(config, { store, authenticator, logger });
+  const parts = createParts(config, { store, authenticator, locator, logger });
   const { door, readiness } = parts;
   const proxy = createProxy(config, parts, logger);
   const api = await createNodeApi(config, { ...parts, proxy: proxy?.door }, logger);
@@ -91,21 +94,41 @@ function openStore({ dataDir }: OrchestratorConfig): State {
   }
 }
 
+/** Opens the databases that are configured, each named by its setting when it cannot be used. */
+function openLocator({ geoipDb, asnDb }: OrchestratorConfig, logger: Logger): MmdbLocator {
+  const open = (setting: string, what: string, path?: string): MmdbFile | undefined => {
+    if (path === undefined) return undefined;
+    const describe = `${setting}, the file ${path}`;
+    return openConfigured(describe, () => new MmdbFile({ path, what, logger }));
+  };
+  return new MmdbLocator({
+    places: open("ORCH_GEOIP_DB", "database of places", geoipDb),
+    networks: open("ORCH_ASN_DB", "database of networks", asnDb),
+  });
+}
+
 type Parts = ReturnType<typeof createParts>;
 
 /** Everything behind the API: who may come in, the agents, and what runs jobs and tunnels on them. */
 function createParts(
   config: OrchestratorConfig,
-  base: { readonly store: State; readonly authenticator: Authenticator; readonly logger: Logger },
+  base: {
+    readonly store: State;
+    readonly authenticator: Authenticator;
+    readonly locator: MmdbLocator;
+    readonly logger: Logger;
+  },
 ) {
-  const { authenticator, logger, store } = base;
+  const { authenticator, locator, logger, store } = base;
   const { selection: strategy, queueWaitMs, heartbeatMs, maxBodyBytes, trustProxy = [] } = config;
-  const registry = new Registry({ pauses: store.pauses });
+  const registry = new Registry({ locator, pauses: store.pauses });
+  locator.follow(() => void registry.relocate());
   const selector = new Selector<AgentRecord>({ pool: registry, strategy, random: Math.random });
   const waitingLine = new WaitingLine({ registry, selector });
   const readiness: Readiness = { ready: false };
   return {
     authenticator,
+    locator,
     registry,
     waitingLine,
     readiness,
@@ -193,6 +216,7 @@ function createNodeApi(config: OrchestratorConfig, parts: ApiParts, logger: Logg
     rules: jobRules(config),
     maxBodyBytes: config.maxBodyBytes,
     trustProxy: config.trustProxy ?? [],
+    locator: parts.locator,
     version: ORCHESTRATOR_PROGRAM.version,
     logger,
     isDraining: () => !readiness.ready,
@@ -219,6 +243,6 @@ function jobRules(config: OrchestratorConfig): JobRules {
     timeoutMs: config.jobTimeoutMs,
     maxResponseBytes: config.maxBodyBytes,
     targets: { ports: config.targetPorts, allow: config.targetAllow ?? [] },
-    geo: { places: false, networks: false },
+    geo: { places: config.geoipDb !== undefined, networks: config.asnDb !== undefined },
   };
 }

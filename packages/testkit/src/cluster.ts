@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ApiClient } from "./api-client.ts";
 import { testCertificate, type TestCertificate } from "./certificate.ts";
 import { startFaultRelay, type FaultRelay } from "./fault-relay.ts";
+import { writeGeoFiles } from "./geo-files.ts";
 import { connectJsonAgent, type JsonAgent, type JsonAgentOptions } from "./json-agent.ts";
 import { connectMuxAgent, type MuxAgent, type MuxAgentOptions } from "./mux-agent.ts";
 import { Program } from "./program.ts";
@@ -25,6 +26,8 @@ export interface ClusterOptions {
   readonly descriptors?: number;
   /** Agents reach the orchestrator through a relay that can play a bad line. */
   readonly relay?: boolean;
+  /** With databases of places and networks that know the addresses of `HOMES`; see `startAgentAt`. Without TLS. */
+  readonly geo?: boolean;
 }
 
 /** Secrets of the static keys: two agents' keys, two clients', one admin's. */
@@ -74,6 +77,7 @@ export class Cluster implements AsyncDisposable {
   readonly certificate: TestCertificate | undefined;
   readonly folder: TemporaryFolder;
   readonly #options: ClusterOptions;
+  readonly #homeRelays: FaultRelay[] = [];
 
   constructor(parts: ClusterParts, options: ClusterOptions) {
     this.orchestrator = parts.orchestrator;
@@ -124,6 +128,13 @@ export class Cluster implements AsyncDisposable {
     return this.#startAgentProgram(AGENT_MAIN, env);
   }
 
+  /** Starts one more agent that is observed at this address, as behind a trusted proxy; needs `geo`. */
+  async startAgentAt(address: string, env: Environment = {}): Promise<Program> {
+    const relay = await startFaultRelay({ targetPort: this.port, forwardedFor: address });
+    this.#homeRelays.push(relay);
+    return this.startAgent({ ORCH_WS: `ws://127.0.0.1:${relay.port}/agent`, ...env });
+  }
+
   /** Starts many agents in one process and does not wait for them; they are named `agent-N-1`, `agent-N-2`, … */
   startAgentGroup(count: number, env: Environment = {}): Program {
     return this.#startAgentProgram(AGENT_GROUP, { GROUP_COUNT: String(count), ...env });
@@ -163,6 +174,7 @@ export class Cluster implements AsyncDisposable {
     await Promise.all(this.agents.map((agent) => agent[Symbol.asyncDispose]()));
     await this.orchestrator[Symbol.asyncDispose]();
     await this.relay?.[Symbol.asyncDispose]();
+    await Promise.all(this.#homeRelays.map((relay) => relay[Symbol.asyncDispose]()));
     await this.folder[Symbol.asyncDispose]();
   }
 
@@ -205,8 +217,9 @@ interface ClusterParts extends Ports {
 }
 
 /** Starts an orchestrator and waits for it, then agents, and waits until all of them are available. */
-export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+export async function startCluster(asked: ClusterOptions = {}): Promise<Cluster> {
   const folder = await temporaryFolder();
+  const options = asked.geo ? await withGeo(asked, folder) : asked;
   const certificate = options.tls ? await testCertificate() : undefined;
   const anyPorts = { port: 0, proxyPort: 0 };
   const orchestrator = startOrchestrator({ folder, certificate, ports: anyPorts, options });
@@ -223,6 +236,18 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await folder[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The databases, and trust in what relays on this machine say of an agent's address. */
+async function withGeo(options: ClusterOptions, folder: TemporaryFolder): Promise<ClusterOptions> {
+  const { places, networks } = await writeGeoFiles(folder);
+  const orchestrator = {
+    ORCH_GEOIP_DB: places,
+    ORCH_ASN_DB: networks,
+    ORCH_TRUST_PROXY: "127.0.0.1/32",
+    ...options.orchestrator,
+  };
+  return { ...options, orchestrator };
 }
 
 async function untilJoined(cluster: Cluster, agents: number): Promise<void> {

@@ -11,6 +11,7 @@ import { ClientErrors } from "../http/client-errors.ts";
 import { ConnectionLimit } from "../http/connection-limit.ts";
 import { requestIdOf } from "../http/request-id.ts";
 import type { JobRules } from "../jobs/job-request.ts";
+import { NO_LOCATOR, type Locator } from "../agents/location.ts";
 import { agentLinkRoute } from "./agent-link-route.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import type { KeyRing } from "./bearer.ts";
@@ -34,6 +35,8 @@ export interface ApiOptions {
   readonly maxBodyBytes: number;
   /** Proxies whose `X-Forwarded-For` is believed. */
   readonly trustProxy: CidrList;
+  /** Where callers are; default: nobody knows. */
+  readonly locator?: Locator;
   /** Of this program. */
   readonly version: string;
   readonly logger: Pick<Logger, "debug" | "error">;
@@ -59,7 +62,8 @@ export interface Api {
 
 /** Makes the API; nothing is listened on. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { keys, pool, logger, connectionLimit = new ConnectionLimit() } = options;
+  const { keys, pool, logger, trustProxy, locator = NO_LOCATOR } = options;
+  const { connectionLimit = new ConnectionLimit() } = options;
   const jobs = new JobRoute({ ...options, isOverloaded: () => connectionLimit.isExceeded });
   const app = createHttpApp({ logger });
   await collectOpenApi(app, options.version);
@@ -67,7 +71,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     jobRoute((...call) => jobs.handle(...call)),
     agentRoutes({ keys, pool }),
     agentLinkRoute,
-    ipRoute(options.trustProxy),
+    ipRoute({ trustProxy, locator }),
     docsRoutes,
     ...(options.plugins ?? []),
   ];

@@ -14,7 +14,7 @@ import { IDEMPOTENT_METHODS } from "@porchlight/protocol/job";
 import type { HttpHead } from "@porchlight/protocol/message";
 import { compileFilter } from "../routing/exit-filter.ts";
 import type { Selector } from "../routing/selector.ts";
-import type { AgentRecord } from "../agents/registry.ts";
+import { exitOf, type AgentRecord } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "./exit-search.ts";
 import { JobAttempt, type AttemptOwner } from "./job-attempt.ts";
 import type { Job, JobOutcome, JobSink, RunningJob, Serving } from "./job.ts";
@@ -99,8 +99,8 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
     const nowMs = this.#context.now();
     const ms = nowMs - startedAtMs;
     this.#context.selector.measured(record, ms, nowMs);
-    const exit = { agentId: record.id, name: record.name, ip: record.ip };
-    this.#serving = { head, exit, attempts: this.#search.trail.servedBy(record, ms) };
+    const attempts = this.#search.trail.servedBy(record, ms);
+    this.#serving = { head, exit: exitOf(record), attempts };
     try {
       this.#sink.begin(this.#serving);
     } catch (thrown) {

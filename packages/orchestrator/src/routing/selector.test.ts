@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { UNKNOWN_WHEREABOUTS } from "../agents/location.ts";
 import type { Candidate } from "./candidate.ts";
 import { compileFilter } from "./exit-filter.ts";
 import { SELECTION_STRATEGIES, Selector, type SelectionStrategy } from "./selector.ts";
@@ -11,6 +12,7 @@ function agent(name: string, part: Partial<Agent> = {}): Agent {
     id: `agent_${name}`,
     name,
     labels: {},
+    whereabouts: UNKNOWN_WHEREABOUTS,
     link: { startTcp: true },
     inFlight: 0,
     maxConcurrency: 8,

@@ -11,6 +11,7 @@
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import type { OpenTcp, TcpHead } from "@porchlight/protocol/message";
+import { exitOf } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "../jobs/exit-search.ts";
 import { agentTimeoutMs } from "../jobs/job-attempt.ts";
 import type { Grant } from "../jobs/waiting-line.ts";
@@ -105,8 +106,8 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
     clearTimeout(this.#deadline);
     const { record } = attempt;
     this.attempts = this.#search.trail.servedBy(record, this.#context.now() - attempt.startedAtMs);
-    const exit = { agentId: record.id, name: record.name, ip: record.ip };
-    this.#door.onOpen({ head, exit, attempts: this.attempts, exchange: attempt });
+    const { attempts } = this;
+    this.#door.onOpen({ head, exit: exitOf(record), attempts, exchange: attempt });
   }
 
   failed(attempt: TunnelAttempt, error: ProxyError): void {
