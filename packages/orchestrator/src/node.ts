@@ -16,6 +16,8 @@ import { HttpListener, type BoundAddress } from "./http-listener.ts";
 import { Dispatcher } from "./jobs/dispatcher.ts";
 import type { JobRules } from "./jobs/job-request.ts";
 import { WaitingLine } from "./jobs/waiting-line.ts";
+import { Affinities } from "./routing/affinities.ts";
+import { Pacing } from "./routing/pacing.ts";
 import { Selector } from "./routing/selector.ts";
 import { RunningNode, type Readiness } from "./running-node.ts";
 import { loadTls, openAuthenticator, requireKeys } from "./start-checks.ts";
@@ -93,16 +95,20 @@ function createParts(
   const { authenticator, logger, store } = base;
   const { selection: strategy, queueWaitMs, heartbeatMs, maxBodyBytes, trustProxy = [] } = config;
   const registry = new Registry({ pauses: store.pauses });
-  const selector = new Selector<AgentRecord>({ pool: registry, strategy, random: Math.random });
+  const pacing = pacingOf(config);
+  const selector = new Selector({ pool: registry, strategy, random: Math.random, pacing });
+  const affinities = new Affinities<AgentRecord>();
   const waitingLine = new WaitingLine({ registry, selector });
   const readiness: Readiness = { ready: false };
   return {
     authenticator,
     registry,
+    selector,
+    affinities,
     waitingLine,
     readiness,
-    dispatcher: new Dispatcher({ waitingLine, selector, queueWaitMs, logger }),
-    tunnels: new Tunnels({ waitingLine, queueWaitMs, logger }),
+    dispatcher: new Dispatcher({ waitingLine, selector, affinities, queueWaitMs, logger }),
+    tunnels: new Tunnels({ waitingLine, selector, affinities, queueWaitMs, logger }),
     door: createAgentDoor({
       authenticator,
       registry,
@@ -112,6 +118,14 @@ function createParts(
       logger,
     }),
   };
+}
+
+function pacingOf({
+  pacePerSecond: perSecond,
+  paceConcurrent: concurrent,
+}: OrchestratorConfig): Pacing<AgentRecord> | undefined {
+  if (perSecond === undefined && concurrent === undefined) return undefined;
+  return new Pacing({ perSecond, concurrent });
 }
 
 function createNodeApi(config: OrchestratorConfig, parts: Parts, logger: Logger): Promise<Api> {
@@ -142,6 +156,8 @@ function createMetrics(parts: Parts, connections: ConnectionLimit): NodeMetrics 
     tunnels: parts.tunnels,
     waiting: parts.waitingLine,
     connections,
+    affinities: parts.affinities,
+    health: parts.selector.health,
     linkCounters: () => ({ ...parts.door.counters }),
   });
 }

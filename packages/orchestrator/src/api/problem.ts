@@ -1,6 +1,6 @@
 /** The job API's projection of the error table: status, headers and problem body. Source: RFC 9457, contract "Error codes". */
 import { ERRORS, type ErrorCode, type ProxyError } from "@porchlight/protocol/errors";
-import type { Attempt, Problem } from "@porchlight/protocol/job";
+import type { Attempt, Problem, SessionView } from "@porchlight/protocol/job";
 
 /** Code → HTTP status. 499 is never seen: a job is cancelled when its client has gone. */
 export const HTTP_STATUS = {
@@ -59,6 +59,8 @@ export interface ProblemContext {
   readonly requestId: string;
   readonly jobId?: string;
   readonly attempts?: readonly Attempt[];
+  /** Of a job that kept to one. */
+  readonly session?: SessionView | undefined;
   /** For `method_not_allowed`: what the route takes. */
   readonly allow?: readonly string[];
   /** Another status of the same class, where HTTP has a more specific one (408, 431). */
@@ -94,15 +96,20 @@ export function problemHeaders(error: ProxyError, context: ProblemContext): Reco
   };
 }
 
-/** `Porchlight-*` headers of a job as far as it got: its id, the exit tried last, how many were tried. */
+/**
+ * `Porchlight-*` headers of a job as far as it got: its id, the exit tried last, how many were tried, and whether its
+ * session has moved to that exit.
+ */
 export function jobHeaders({
   jobId,
   attempts,
-}: Pick<ProblemContext, "jobId" | "attempts">): Record<string, string> {
+  session,
+}: Pick<ProblemContext, "jobId" | "attempts" | "session">): Record<string, string> {
   const exit = attempts?.at(-1)?.agent;
   return {
     ...(jobId !== undefined && { "Porchlight-Job": jobId }),
     ...(exit !== undefined && { "Porchlight-Exit": exit }),
     ...(attempts !== undefined && { "Porchlight-Attempts": String(attempts.length) }),
+    ...(session?.moved === true && { "Porchlight-Session": "moved" }),
   };
 }

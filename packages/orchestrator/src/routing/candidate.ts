@@ -5,6 +5,8 @@ import type { Labels } from "@porchlight/protocol/message";
 export interface Candidate {
   readonly id: string;
   readonly name: string;
+  /** Public address, as observed. */
+  readonly ip: string;
   readonly labels: Labels;
   /** The current link, `undefined` while the agent is away; only links with `startTcp` carry tunnels. */
   readonly link: { readonly startTcp?: unknown } | undefined;

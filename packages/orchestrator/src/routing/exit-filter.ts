@@ -1,6 +1,7 @@
 /** What an exit has to be: a client's targeting, compiled once per job so that thousands of agents are compared cheaply. */
 import type { Labels } from "@porchlight/protocol/message";
 import type { Candidate } from "./candidate.ts";
+import type { Target } from "./target.ts";
 
 /** The part of a client's targeting that is judged here; everything given has to match. */
 interface Wanted {
@@ -26,6 +27,11 @@ export interface ExitWish<R> {
   readonly filter: ExitFilter;
   /** Agents that have failed this work already. */
   readonly tried: readonly R[];
+  readonly target: Target;
+  /** No other will do: a sticky session is on it. */
+  readonly only?: R | undefined;
+  /** Only agents with this public address. */
+  readonly ip?: string | undefined;
 }
 
 const ANY_EXIT: ExitFilter = {
@@ -56,6 +62,16 @@ export function matches(candidate: Candidate, filter: ExitFilter): boolean {
     if (candidate.labels[label[0]] !== label[1]) return false;
   }
   return !filter.tunnel || candidate.link === undefined || candidate.link.startTcp !== undefined;
+}
+
+/** Whether an agent is what the wish asks for, whatever it is doing at the moment. */
+export function isWished<R extends Candidate>(record: R, wish: ExitWish<R>): boolean {
+  return (
+    (wish.only === undefined || wish.only === record) &&
+    (wish.ip === undefined || wish.ip === record.ip) &&
+    matches(record, wish.filter) &&
+    !wish.tried.includes(record)
+  );
 }
 
 /** The filter in words, for error messages: `agent attic and label site=berlin`. */

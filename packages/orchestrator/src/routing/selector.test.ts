@@ -1,50 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Candidate } from "./candidate.ts";
-import { compileFilter } from "./exit-filter.ts";
 import { SELECTION_STRATEGIES, Selector, type SelectionStrategy } from "./selector.ts";
-
-type Agent = { -readonly [Key in keyof Candidate]: Candidate[Key] };
-
-function agent(name: string, part: Partial<Agent> = {}): Agent {
-  return {
-    id: `agent_${name}`,
-    name,
-    labels: {},
-    link: { startTcp: true },
-    inFlight: 0,
-    maxConcurrency: 8,
-    pausedByAdmin: false,
-    pausedByOperator: undefined,
-    draining: false,
-    ...part,
-  };
-}
-
-function agents(count: number, part: (index: number) => Partial<Agent> = () => ({})): Agent[] {
-  return Array.from({ length: count }, (_, index) => agent(`a${index}`, part(index)));
-}
-
-/** Deterministic numbers in [0, 1). Source: mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { agent, agents, randomFrom, wish, type Agent } from "./wish-fixture.ts";
 
 function selectorOf(records: Agent[], strategy: SelectionStrategy): Selector<Agent> {
   return new Selector({ pool: { records }, strategy, random: randomFrom(1) });
 }
 
-const anyone = { filter: compileFilter({}), tried: [] };
-
-function wish(wanted: Parameters<typeof compileFilter>[0], tried: Agent[] = []) {
-  return { filter: compileFilter(wanted), tried };
-}
+const anyone = wish();
 
 describe("Selector, every strategy", () => {
   const UNAVAILABLE: Record<string, Partial<Agent>> = {
@@ -79,14 +42,17 @@ describe("Selector, every strategy", () => {
           selector.select(wish({ agent: "a1", labels: { site: "oslo" } }), 0),
           undefined,
         );
-        const berlin = wish({ labels: { site: "berlin" } }, pool.slice(0, 1));
+        const berlin = wish({ labels: { site: "berlin" } }, { tried: pool.slice(0, 1) });
         for (let turn = 0; turn < 5; turn++) assert.equal(selector.select(berlin, 0), pool[1]);
-        assert.equal(selector.select(wish({ labels: { site: "berlin" } }, pool), 0), undefined);
+        assert.equal(
+          selector.select(wish({ labels: { site: "berlin" } }, { tried: pool }), 0),
+          undefined,
+        );
       });
 
       it(`${strategy} of ${size}: a tunnel needs a link that carries tunnels`, () => {
         const pool = agents(size, (index) => (index === 1 ? {} : { link: {} }));
-        const tunnel = { filter: compileFilter({}, true), tried: [] };
+        const tunnel = wish({}, { tunnel: true });
         const selector = selectorOf(pool, strategy);
         for (let turn = 0; turn < 5; turn++) assert.equal(selector.select(tunnel, 0), pool[1]);
       });
@@ -158,46 +124,48 @@ describe("Selector, fastest", () => {
   it("picks the agent that has answered fastest", () => {
     const pool = agents(3);
     const selector = selectorOf(pool, "fastest");
-    for (const [index, ms] of [80, 20, 50].entries()) selector.measured(pool[index]!, ms, 0);
+    for (const [index, ms] of [80, 20, 50].entries())
+      selector.succeeded(pool[index]!, anyone, { ms: ms, nowMs: 0 });
     assert.equal(selector.select(anyone, 0), pool[1]);
   });
 
   it("tries an agent that was never measured, with one job at a time", () => {
     const pool = agents(3);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 20, 0);
-    selector.measured(pool[1]!, 30, 0);
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 0 });
+    selector.succeeded(pool[1]!, anyone, { ms: 30, nowMs: 0 });
     assert.equal(selector.select(anyone, 0), pool[2]);
-    pool[2]!.inFlight++;
+    selector.chosen(pool[2]!, anyone, 0);
     assert.equal(selector.select(anyone, 0), pool[0]);
   });
 
   it("follows a change, and weighs work in flight", () => {
     const pool = agents(2);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 20, 0);
-    selector.measured(pool[1]!, 30, 0);
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 0 });
+    selector.succeeded(pool[1]!, anyone, { ms: 30, nowMs: 0 });
     pool[0]!.inFlight = 1;
     assert.equal(selector.select(anyone, 0), pool[1]);
     pool[0]!.inFlight = 0;
-    for (let answer = 1; answer <= 20; answer++) selector.measured(pool[0]!, 200, answer);
+    for (let answer = 1; answer <= 20; answer++)
+      selector.succeeded(pool[0]!, anyone, { ms: 200, nowMs: answer });
     assert.equal(selector.select(anyone, 20), pool[1]);
   });
 
   it("tries a slow agent again after a while", () => {
     const pool = agents(2);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 20, 0);
-    selector.measured(pool[1]!, 2_000, 0);
-    selector.measured(pool[0]!, 20, 240_000);
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 0 });
+    selector.succeeded(pool[1]!, anyone, { ms: 2_000, nowMs: 0 });
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 240_000 });
     assert.equal(selector.select(anyone, 240_000), pool[1]);
   });
 
   it("does not take an agent that fails at once for a fast one", () => {
     const pool = agents(2);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 300, 0);
-    selector.disappointed(pool[1]!, 1, 0);
+    selector.succeeded(pool[0]!, anyone, { ms: 300, nowMs: 0 });
+    selector.failed(pool[1]!, anyone, { code: "agent_lost", ms: 1, nowMs: 0 });
     assert.equal(selector.select(anyone, 0), pool[0]);
   });
 });

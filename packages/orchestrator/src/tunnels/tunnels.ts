@@ -2,14 +2,12 @@
 import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
-import type { WaitingLine } from "../jobs/waiting-line.ts";
+import type { SearchContext } from "../jobs/exit-search.ts";
+import { sessionState } from "../jobs/job-log.ts";
 import { Tunnel, type TunnelContext } from "./tunnel.ts";
 import type { RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
 
-interface TunnelsOptions {
-  readonly waitingLine: WaitingLine;
-  /** How long a tunnel waits for a free agent before `no_agent_available`. Milliseconds. */
-  readonly queueWaitMs: number;
+interface TunnelsOptions extends Omit<SearchContext, "now"> {
   readonly logger: Logger;
   /** Milliseconds that never go back; default `performance.now`. */
   readonly now?: () => number;
@@ -25,8 +23,7 @@ export class Tunnels {
   constructor(options: TunnelsOptions) {
     this.#logger = options.logger;
     this.#context = {
-      line: options.waitingLine,
-      queueWaitMs: options.queueWaitMs,
+      ...options,
       now: options.now ?? (() => performance.now()),
       ended: (tunnel, code) => this.#ended(tunnel, code),
     };
@@ -88,6 +85,7 @@ function logTunnel(logger: Logger, tunnel: Tunnel, { code, nowMs }: TunnelEnd): 
     port: request.port,
     code,
     attempts: tunnel.attempts.length,
+    session: sessionState(tunnel.session),
     bytesSent: attempt?.sentBytes ?? 0,
     bytesReceived: attempt?.receivedBytes ?? 0,
     ms: roundMs(nowMs - tunnel.startedAtMs),
