@@ -1,14 +1,14 @@
 /**
  * Chooses the agent for one attempt, in a few microseconds out of ten thousand.
  *
- *   round-robin   goes on behind the last pick of the same filter, to the first agent with room
+ *   round-robin   the turn goes on behind the last pick of the same filter, to the first agent with room
  *   random        looks at random agents until one has room
  *   least-busy    the smallest share of its concurrency in use, of a few random agents
  *   fastest       the smallest expected answer time × (work in flight + 1), of a few random agents. Times are those
  *                 of the target's domain, jobs and tunnels apart; who has none is tried, by one request at a time
  *
- * "A few" is all of them in a small pool. Agents that cool down (`exit-health`) are passed over as long as others have
- * room. When random looks find nobody, the list is walked once.
+ * "A few" is all of them in a small pool. Agents that pacing holds back are passed over, and those that cool down
+ * (`exit-health`) as long as others have room. When random looks find nobody, the list is walked once.
  * Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 1996.
  */
 import { ERRORS } from "@porchlight/protocol/errors";
@@ -123,17 +123,23 @@ export class Selector<R extends Candidate> {
   }
 
   #choose(state: FilterState<R>, wish: ExitWish<R>, nowMs: number): R | undefined {
+    if (this.#strategy === "round-robin") return this.#takeTurn(state, wish, nowMs);
+    return this.#cheapest(state.list, wish, nowMs) ?? this.#walk(state.list, wish, nowMs);
+  }
+
+  /** The next agent in turn; for one that has to be passed over, a random other stands in and the turn goes on. */
+  #takeTurn(state: FilterState<R>, wish: ExitWish<R>, nowMs: number): R | undefined {
     const { list } = state;
-    if (this.#strategy === "round-robin") {
-      const index = this.#walk(list, wish, { start: state.cursor, nowMs });
-      if (index === undefined) return undefined;
+    const { length } = list;
+    for (let step = 0, index = state.cursor; step < length; step++, index++) {
+      if (index >= length) index = 0;
+      const record = list[index];
+      if (record === undefined || !isAvailable(record) || !isWished(record, wish)) continue;
       state.cursor = index + 1;
-      return list[index];
+      const isFit = this.#isOpen(record, wish, nowMs) && !this.#cools(record, wish, nowMs);
+      return isFit ? record : this.#walk(list, wish, nowMs);
     }
-    const found = this.#cheapest(list, wish, nowMs);
-    if (found !== undefined) return found;
-    const index = this.#walk(list, wish, { start: this.#randomIndex(list), nowMs });
-    return index === undefined ? undefined : list[index];
+    return undefined;
   }
 
   /** The cheapest of all agents of a small pool that need not cool down, or of a few that random looks find. */
@@ -147,7 +153,7 @@ export class Selector<R extends Candidate> {
     for (let look = 0, wanted = all ? looks : this.#choices; look < looks && wanted > 0; look++) {
       const record = list[all ? (start + look) % list.length : this.#randomIndex(list)];
       if (record === undefined || !this.#isEligible(record, wish, nowMs)) continue;
-      if (this.health.coolUntilMs(record, wish.target, nowMs) > 0) continue;
+      if (this.#cools(record, wish, nowMs)) continue;
       const cost = this.#cost(record, wish, { explores, nowMs });
       if (cost < bestCost) [best, bestCost] = [record, cost];
       wanted--;
@@ -156,25 +162,21 @@ export class Selector<R extends Candidate> {
   }
 
   /**
-   * Index of the first eligible agent from `start` on, going round once. Those that cool down are passed over; when
+   * The first eligible agent from a random one on, going round once. Those that cool down are passed over; when
    * there are many of them or no other, it is the one of them that is due first.
    */
-  #walk(
-    list: readonly R[],
-    wish: ExitWish<R>,
-    { start, nowMs }: { start: number; nowMs: number },
-  ): number | undefined {
+  #walk(list: readonly R[], wish: ExitWish<R>, nowMs: number): R | undefined {
     const { length } = list;
-    let dueFirst: number | undefined;
+    let dueFirst: R | undefined;
     let dueMs = Number.POSITIVE_INFINITY;
     let passedOver = 0;
-    for (let step = 0, index = start; step < length; step++, index++) {
+    for (let step = 0, index = this.#randomIndex(list); step < length; step++, index++) {
       if (index >= length) index = 0;
       const record = list[index];
       if (record === undefined || !this.#isEligible(record, wish, nowMs)) continue;
       const coolUntilMs = this.health.coolUntilMs(record, wish.target, nowMs);
-      if (coolUntilMs === 0) return index;
-      if (coolUntilMs < dueMs) [dueFirst, dueMs] = [index, coolUntilMs];
+      if (coolUntilMs === 0) return record;
+      if (coolUntilMs < dueMs) [dueFirst, dueMs] = [record, coolUntilMs];
       if (++passedOver === MAX_PASSED_OVER) break;
     }
     return dueFirst;
@@ -185,11 +187,16 @@ export class Selector<R extends Candidate> {
   }
 
   #isEligible(record: R, wish: ExitWish<R>, nowMs: number): boolean {
-    return (
-      isAvailable(record) &&
-      isWished(record, wish) &&
-      (this.pacing === undefined || this.pacing.opensAtMs(record, wish.target) <= nowMs)
-    );
+    return isAvailable(record) && isWished(record, wish) && this.#isOpen(record, wish, nowMs);
+  }
+
+  /** Whether pacing lets it go there now. */
+  #isOpen(record: R, { target }: ExitWish<R>, nowMs: number): boolean {
+    return this.pacing === undefined || this.pacing.opensAtMs(record, target) <= nowMs;
+  }
+
+  #cools(record: R, { target }: ExitWish<R>, nowMs: number): boolean {
+    return this.health.coolUntilMs(record, target, nowMs) > 0;
   }
 
   #cost(
