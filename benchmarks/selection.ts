@@ -2,6 +2,7 @@
 import { whereaboutsOf } from "porchlight/agents/location";
 import { SELECTION_STRATEGIES, Selector } from "porchlight/routing/selector";
 import { compileFilter, type ExitFilter } from "porchlight/routing/exit-filter";
+import { Target } from "porchlight/routing/target";
 import type { Candidate } from "porchlight/routing/candidate";
 
 const AGENTS = 10_000;
@@ -15,6 +16,7 @@ function agent(index: number, busyShare: number): Candidate {
   return {
     id: `agent_${index}`,
     name: `home-${index}`,
+    ip: "203.0.113.7",
     labels: { site: `site-${index % 100}`, tier: index % 2 === 0 ? "gold" : "silver" },
     whereabouts: whereaboutsOf({
       country: index % 2 === 0 ? "DE" : "FR",
@@ -42,7 +44,13 @@ const FILTERS: Readonly<Record<string, ExitFilter>> = {
 
 /** Mean of many selections. Microseconds. */
 function measureUs(selector: Selector<Candidate>, filter: ExitFilter): number {
-  const wish = { filter, tried: [] };
+  const wish = {
+    filter,
+    tried: [],
+    target: new Target("www.example.com"),
+    only: undefined,
+    ip: undefined,
+  };
   const startMs = performance.now();
   for (let round = 0; round < ROUNDS; round++) selector.select(wish, performance.now());
   return ((performance.now() - startMs) * 1000) / ROUNDS;

@@ -19,7 +19,8 @@ function faultsOf(env: Record<string, string>, argv: string[] = []): string {
 test("readConfig: the defaults of the contract", () => {
   const values = valuesOf({});
   assert.deepEqual(values.listen, { host: "127.0.0.1", port: 8080 });
-  assert.equal(values.proxyListen, undefined);
+  assert.deepEqual(values.proxyListen, { host: "127.0.0.1", port: 8081 });
+  assert.equal(values.tunnelIdleMs, 600_000);
   assert.equal(values.dataDir, "./.porchlight");
   assert.deepEqual(
     [

@@ -1,6 +1,10 @@
 /** Every setting of the orchestrator, and the faults that only several of them together can have. */
 import { ProxyError } from "@porchlight/protocol/errors";
-import { MAX_BUFFERED_RESPONSE_BYTES, MAX_JOB_TIMEOUT_MS } from "@porchlight/protocol/limits";
+import {
+  MAX_AGENT_CONCURRENCY,
+  MAX_BUFFERED_RESPONSE_BYTES,
+  MAX_JOB_TIMEOUT_MS,
+} from "@porchlight/protocol/limits";
 import { LOG_LEVELS } from "@porchlight/runtime/logger";
 import {
   readSettings,
@@ -12,6 +16,7 @@ import type { Program } from "@porchlight/runtime/settings-help";
 import {
   enumSetting,
   integerSetting,
+  numberSetting,
   parseBoolean,
   parseListenAddress,
   parseOptionalListenAddress,
@@ -40,6 +45,9 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Beyond what any process has descriptors for. */
 const MAX_CONNECTIONS = 1_000_000;
+/** From one request in a hundred seconds to more than any exit does. */
+const MIN_PACE_PER_SECOND = 0.01;
+const MAX_PACE_PER_SECOND = 10_000;
 
 /** Source: contract, section "Orchestrator environment". */
 export const ORCHESTRATOR_SETTINGS = {
@@ -207,6 +215,18 @@ export const ORCHESTRATOR_SETTINGS = {
     description: "connections to the proxy of one key",
     default: "16384",
     parse: integerSetting(1, MAX_CONNECTIONS),
+  },
+  pacePerSecond: {
+    env: "ORCH_PACE_PER_SECOND",
+    flag: "--pace-per-second",
+    description: "most requests per second of one agent to one target domain, such as 0.5",
+    parse: numberSetting(MIN_PACE_PER_SECOND, MAX_PACE_PER_SECOND),
+  },
+  paceConcurrent: {
+    env: "ORCH_PACE_CONCURRENT",
+    flag: "--pace-concurrent",
+    description: "most requests and tunnels of one agent to one target domain at a time",
+    parse: integerSetting(1, MAX_AGENT_CONCURRENCY),
   },
   logLevel: {
     env: "ORCH_LOG_LEVEL",

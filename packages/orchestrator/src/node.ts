@@ -21,6 +21,8 @@ import { ProxyDoor } from "./ingress/proxy-door.ts";
 import { Dispatcher } from "./jobs/dispatcher.ts";
 import type { JobRules } from "./jobs/job-request.ts";
 import { WaitingLine } from "./jobs/waiting-line.ts";
+import { Affinities } from "./routing/affinities.ts";
+import { Pacing } from "./routing/pacing.ts";
 import { Selector } from "./routing/selector.ts";
 import { RunningNode, type Readiness } from "./running-node.ts";
 import { loadTls, openAuthenticator, openConfigured, requireKeys } from "./start-checks.ts";
@@ -123,18 +125,29 @@ function createParts(
   const { selection: strategy, queueWaitMs, heartbeatMs, maxBodyBytes, trustProxy = [] } = config;
   const registry = new Registry({ locator, pauses: store.pauses });
   locator.follow(() => void registry.relocate());
-  const selector = new Selector<AgentRecord>({ pool: registry, strategy, random: Math.random });
+  const pacing = pacingOf(config);
+  const selector = new Selector({ pool: registry, strategy, random: Math.random, pacing });
+  const affinities = new Affinities<AgentRecord>();
   const waitingLine = new WaitingLine({ registry, selector });
   const readiness: Readiness = { ready: false };
   return {
     authenticator,
     locator,
     registry,
+    selector,
+    affinities,
     waitingLine,
     readiness,
     connectionLimit: new ConnectionLimit(),
-    dispatcher: new Dispatcher({ waitingLine, selector, queueWaitMs, logger }),
-    tunnels: new Tunnels({ waitingLine, queueWaitMs, idleMs: config.tunnelIdleMs, logger }),
+    dispatcher: new Dispatcher({ waitingLine, selector, affinities, queueWaitMs, logger }),
+    tunnels: new Tunnels({
+      waitingLine,
+      selector,
+      affinities,
+      queueWaitMs,
+      idleMs: config.tunnelIdleMs,
+      logger,
+    }),
     door: createAgentDoor({
       authenticator,
       registry,
@@ -144,6 +157,14 @@ function createParts(
       logger,
     }),
   };
+}
+
+function pacingOf({
+  pacePerSecond: perSecond,
+  paceConcurrent: concurrent,
+}: OrchestratorConfig): Pacing<AgentRecord> | undefined {
+  if (perSecond === undefined && concurrent === undefined) return undefined;
+  return new Pacing({ perSecond, concurrent });
 }
 
 /** The proxy's door and where it is to listen. */
@@ -233,6 +254,8 @@ function createMetrics(parts: ApiParts): NodeMetrics {
     waiting: parts.waitingLine,
     connections: parts.connectionLimit,
     proxy: parts.proxy,
+    affinities: parts.affinities,
+    health: parts.selector.health,
     linkCounters: () => ({ ...parts.door.counters }),
   });
 }

@@ -4,6 +4,7 @@ import { ProxyError } from "@porchlight/protocol/errors";
 import {
   enumSetting,
   integerSetting,
+  numberSetting,
   parseBoolean,
   parseHours,
   parseLabels,
@@ -52,6 +53,12 @@ test("integerSetting takes whole numbers within its bounds, both included", () =
 test("parseNonNegative takes decimals from 0", () => {
   assert.deepEqual(["0", "2.5", "1000"].map(parseNonNegative), [0, 2.5, 1000]);
   refuses(parseNonNegative, ["-1", "1e3", ".5", "5.", "Infinity", "", "1,5"]);
+});
+
+test("numberSetting takes decimals within its bounds, both included", () => {
+  const parse = numberSetting(0.5, 20);
+  assert.deepEqual(["0.5", "2", "20.0"].map(parse), [0.5, 2, 20]);
+  refuses(parse, ["0.49", "20.01", "-1", "1e1", ""]);
 });
 
 test("parseBoolean takes true, false, 1 and 0", () => {

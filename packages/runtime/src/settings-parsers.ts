@@ -49,6 +49,15 @@ export function parseNonNegative(text: string): number {
   return Number(text);
 }
 
+/** A number within bounds, of which the lower is at least 0, in plain decimals. */
+export function numberSetting(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = parseNonNegative(text);
+    if (value < min || value > max) throw expected(`a number from ${min} to ${max}`);
+    return value;
+  };
+}
+
 /** `true`, `false`, `1` or `0`. */
 export function parseBoolean(text: string): boolean {
   if (text === "true" || text === "1") return true;

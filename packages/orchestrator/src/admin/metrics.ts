@@ -20,6 +20,11 @@ export interface MetricSources {
   readonly proxy?: { readonly connections: number } | undefined;
   readonly waiting: { readonly length: number };
   readonly connections?: { readonly open: number };
+  /** Sticky sessions; times as `performance.now`. */
+  readonly affinities?: { readonly moves: number; live(nowMs: number): number };
+  readonly health?: {
+    open(nowMs: number): { readonly agents: number; readonly targets: number };
+  };
   /** What is counted on agent links, by names in camel case that are always the same. */
   readonly linkCounters: () => Readonly<Record<string, number>>;
 }
@@ -53,6 +58,7 @@ export class NodeMetrics {
       registers,
     });
     this.#addGauges(sources);
+    this.#addRouting(sources);
     this.#addAgents(sources);
     this.#addLinkCounters(sources);
     this.#addTunnels(sources);
@@ -78,6 +84,32 @@ export class NodeMetrics {
     this.#jobs.inc({ code: "completed" });
     this.#bytes.inc({ direction: "sent" }, outcome.bytes.sent);
     this.#bytes.inc({ direction: "received" }, outcome.bytes.received);
+  }
+
+  #addRouting({ affinities, health }: MetricSources): void {
+    if (affinities !== undefined) {
+      this.#addGauge("sessions", "Sticky sessions that have not ended", () => {
+        return affinities.live(performance.now());
+      });
+      this.#addCounter(
+        "session_moves_total",
+        "Requests served through another exit than their session had",
+        () => affinities.moves,
+      );
+    }
+    if (health === undefined) return;
+    const gauge = new Gauge({
+      name: `${PREFIX}breakers_open`,
+      help: "Open breakers: of agents that keep failing, and of agents that keep failing with one target domain",
+      labelNames: ["kind"],
+      registers: [],
+      collect() {
+        const open = health.open(performance.now());
+        this.set({ kind: "agent" }, open.agents);
+        this.set({ kind: "target" }, open.targets);
+      },
+    });
+    this.#metrics.registerMetric(gauge);
   }
 
   #addGauges({ jobs, tunnels, waiting, connections }: MetricSources): void {
@@ -157,17 +189,24 @@ export class NodeMetrics {
 
   #addLinkCounters({ linkCounters }: MetricSources): void {
     for (const name of Object.keys(linkCounters())) {
-      const counter = new Counter({
-        name: `${PREFIX}link_${snakeCase(name)}_total`,
-        help: `Agent links: ${snakeCase(name).replaceAll("_", " ")}`,
-        registers: [],
-        collect() {
-          this.reset();
-          this.inc(linkCounters()[name] ?? 0);
-        },
+      const words = snakeCase(name).replaceAll("_", " ");
+      this.#addCounter(`link_${snakeCase(name)}_total`, `Agent links: ${words}`, () => {
+        return linkCounters()[name] ?? 0;
       });
-      this.#metrics.registerMetric(counter);
     }
+  }
+
+  #addCounter(name: string, help: string, read: () => number): void {
+    const counter = new Counter({
+      name: PREFIX + name,
+      help,
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+    this.#metrics.registerMetric(counter);
   }
 }
 

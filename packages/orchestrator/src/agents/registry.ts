@@ -52,8 +52,8 @@ export interface Slot {
   release(): void;
 }
 
-/** Hears of an agent that may have become available, for some work at least. */
-export type CapacityListener = (record: AgentRecord) => void;
+/** Hears of an agent. */
+export type AgentListener = (record: AgentRecord) => void;
 
 interface RegistryOptions {
   /** Default: one that knows nothing. */
@@ -81,7 +81,8 @@ export class Registry {
   readonly #online: Entry[] = [];
   /** In the order they went. */
   readonly #offline = new Set<Entry>();
-  #listeners: readonly CapacityListener[] = [];
+  readonly #capacityListeners = new Set<AgentListener>();
+  readonly #departureListeners = new Set<AgentListener>();
   readonly #locator: Locator;
   readonly #pauses: PauseStore | undefined;
   readonly #now: () => number;
@@ -141,7 +142,9 @@ export class Registry {
   /** No new work for this link; the next one of the agent does not close it. */
   drain(record: AgentRecord, linkId: string): void {
     const entry = this.#held(record, linkId);
-    if (entry !== undefined) entry.draining = true;
+    if (entry === undefined) return;
+    entry.draining = true;
+    this.#notify(entry);
   }
 
   /** The agent's operator takes no work (`reason`), or takes it again (`undefined`). */
@@ -171,11 +174,15 @@ export class Registry {
   }
 
   /** Hears of every agent that may have become available: a new link, a slot given back, a pause ended, a new place. */
-  onCapacity(listener: CapacityListener): () => void {
-    this.#listeners = [...this.#listeners, listener];
-    return () => {
-      this.#listeners = this.#listeners.filter((other) => other !== listener);
-    };
+  onCapacity(listener: AgentListener): () => void {
+    this.#capacityListeners.add(listener);
+    return () => void this.#capacityListeners.delete(listener);
+  }
+
+  /** Hears of every agent that has ceased to take work: its link has gone or drains, or somebody pauses it. */
+  onDeparture(listener: AgentListener): () => void {
+    this.#departureListeners.add(listener);
+    return () => void this.#departureListeners.delete(listener);
   }
 
   /** All agents, also those offline. */
@@ -263,6 +270,7 @@ export class Registry {
     entry.position = -1;
     this.#offline.add(entry);
     this.#forgetOldest();
+    this.#notify(entry);
   }
 
   #forgetOldest(): void {
@@ -292,12 +300,16 @@ export class Registry {
 
   readonly #released = (record: AgentRecord): void => {
     record.inFlight--;
-    this.#notify(record);
+    // Work that ends on an agent that has gone is no news of it.
+    if (agentStatus(record) === "available") this.#notify(record);
   };
 
+  /** The agent may have begun or ceased to take work. */
   #notify(record: AgentRecord): void {
-    if (agentStatus(record) !== "available") return;
-    for (const listener of this.#listeners) listener(record);
+    const status = agentStatus(record);
+    if (status === "busy") return;
+    const listeners = status === "available" ? this.#capacityListeners : this.#departureListeners;
+    for (const listener of listeners) listener(record);
   }
 }
 

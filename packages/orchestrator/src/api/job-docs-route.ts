@@ -9,8 +9,6 @@ const FOREIGN_CODES: ReadonlySet<ErrorCode> = new Set([
   "not_found",
   "method_not_allowed",
   "job_ended",
-  "session_mismatch",
-  "session_lost",
   "idempotency_key_reused",
   "rate_limited",
 ]);
@@ -23,7 +21,8 @@ With \`"format": "raw"\` the answer is the target's own: its status, its headers
 body as it comes. The answer to a HEAD job has no \`Content-Length\` of the target, and \`X-Request-Id\` is always this
 call's. If the target or the agent fails in the middle, the connection breaks: a short body never looks whole.
 
-Answers carry \`Porchlight-Job\`, \`Porchlight-Exit\` (agent id) and \`Porchlight-Attempts\` as far as they are known.
+Answers carry \`Porchlight-Job\`, \`Porchlight-Exit\` (agent id) and \`Porchlight-Attempts\` as far as they are known,
+and \`Porchlight-Session: moved\` when a sticky session has left its exit.
 When the caller goes away, the job is cancelled at the agent.`;
 
 const SCHEMA = {
@@ -39,6 +38,11 @@ const SCHEMA = {
         "Porchlight-Job": { type: "string", description: "Job id" },
         "Porchlight-Exit": { type: "string", description: "Id of the agent that served it" },
         "Porchlight-Attempts": { type: "integer", description: "Agents tried, that one included" },
+        "Porchlight-Session": {
+          type: "string",
+          enum: ["moved"],
+          description: "The session's exit was gone: this is another one",
+        },
       },
     },
     ...problemAnswers(CODES),

@@ -3,6 +3,7 @@ import type { JobRequest } from "@porchlight/protocol/job";
 import { JobRequest as JobRequestShape } from "@porchlight/protocol/job";
 import { MAX_METADATA_CHARS } from "@porchlight/protocol/limits";
 import { JOB_DEFAULTS } from "../jobs/job-request.ts";
+import { DEFAULT_TTL_SECONDS } from "../routing/request-options.ts";
 
 interface FieldNote {
   readonly description: string;
@@ -51,9 +52,19 @@ const NOTES: Readonly<Record<keyof JobRequest, FieldNote>> = {
   asn: { description: NOT_YET },
   labels: { description: "Only agents that have all of these labels." },
   agent: { description: "Only the agent with this id or name." },
-  session: { description: NOT_YET },
-  sessionTtl: { description: NOT_YET },
-  sessionStrict: { description: NOT_YET },
+  session: {
+    description:
+      "Any name: jobs of this client with the same one leave through the same exit. It ends after 60 s without a job, or at the end of its sessionTtl; all its jobs have to give the same agent, labels and place.",
+  },
+  sessionTtl: {
+    description: "Longest life of the session, from its first job on, which decides. Seconds.",
+    default: DEFAULT_TTL_SECONDS,
+  },
+  sessionStrict: {
+    description:
+      "When the session's exit is gone, fail with session_lost instead of going on through another one.",
+    default: false,
+  },
   priority: {
     description: "Order of waiting jobs: 9 is served first.",
     default: JOB_DEFAULTS.priority,

@@ -120,10 +120,10 @@ export class JobRoute {
   }
 }
 
-function resultHeaders(job: Job, { attempts }: CompletedOutcome): Record<string, string> {
+function resultHeaders(job: Job, { attempts, serving }: CompletedOutcome): Record<string, string> {
   return {
     ...commonHeaders(job.requestId),
     "Content-Type": "application/json",
-    ...jobHeaders({ jobId: job.id, attempts }),
+    ...jobHeaders({ jobId: job.id, attempts, session: serving.session }),
   };
 }

@@ -1,6 +1,6 @@
 /** The job API's projection of the error table: status, headers and problem body. Source: RFC 9457, contract "Error codes". */
 import type { ErrorCode, ProxyError } from "@porchlight/protocol/errors";
-import type { Attempt } from "@porchlight/protocol/job";
+import type { Attempt, SessionView } from "@porchlight/protocol/job";
 import { PROBLEM_TYPE, problemOf, retryAfterHeader } from "@porchlight/protocol/problem";
 import { commonHeaders, jobHeaders } from "../http/answer-headers.ts";
 import type { Answer } from "../http/answer.ts";
@@ -51,6 +51,8 @@ export interface ProblemContext {
   readonly requestId: string;
   readonly jobId?: string;
   readonly attempts?: readonly Attempt[];
+  /** Of a job that kept to one. */
+  readonly session?: SessionView | undefined;
   /** For `method_not_allowed`: what the route takes. */
   readonly allow?: readonly string[];
   /** Another status of the same class, where HTTP has a more specific one (408, 431). */

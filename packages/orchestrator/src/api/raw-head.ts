@@ -25,7 +25,7 @@ const BODYLESS_STATUSES: ReadonlySet<number> = new Set([204, 304]);
  * Porchlight, and its `X-Request-Id` gives way to the call's.
  */
 export function rawHead(
-  { head, attempts }: Serving,
+  { head, attempts, session }: Serving,
   job: Pick<Job, "id" | "method" | "requestId">,
 ): RawHead {
   const dropped = connectionOptions(head.headers);
@@ -35,7 +35,7 @@ export function rawHead(
   const length = framedLength(job.method, head);
   if (length !== undefined) headers.push("Content-Length", length);
   headers.push("X-Request-Id", job.requestId);
-  headers.push(...Object.entries(jobHeaders({ jobId: job.id, attempts })).flat());
+  headers.push(...Object.entries(jobHeaders({ jobId: job.id, attempts, session })).flat());
   return { status: head.status, headers };
 }
 

@@ -1,4 +1,4 @@
-import type { Attempt } from "@porchlight/protocol/job";
+import type { Attempt, SessionView } from "@porchlight/protocol/job";
 
 /** What every answer of ours carries: nothing of it belongs into a cache, or is to be guessed at. */
 export function commonHeaders(requestId: string): Record<string, string> {
@@ -13,14 +13,16 @@ export function commonHeaders(requestId: string): Record<string, string> {
 export interface WorkFacts {
   readonly jobId?: string | undefined;
   readonly attempts?: readonly Attempt[] | undefined;
+  readonly session?: Pick<SessionView, "moved"> | undefined;
 }
 
-/** `Porchlight-*` headers of a job or tunnel: its id, the exit tried last, how many were tried. */
-export function jobHeaders({ jobId, attempts }: WorkFacts): Record<string, string> {
+/** `Porchlight-*` headers of a job or tunnel: its id, the exit tried last, how many were tried, and whether its session moved there. */
+export function jobHeaders({ jobId, attempts, session }: WorkFacts): Record<string, string> {
   const exit = attempts?.at(-1)?.agent;
   return {
     ...(jobId !== undefined && { "Porchlight-Job": jobId }),
     ...(exit !== undefined && { "Porchlight-Exit": exit }),
     ...(attempts !== undefined && { "Porchlight-Attempts": String(attempts.length) }),
+    ...(session?.moved === true && { "Porchlight-Session": "moved" }),
   };
 }

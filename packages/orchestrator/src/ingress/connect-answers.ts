@@ -26,8 +26,7 @@ export class ConnectAnswers implements TunnelAnswers {
     const { requestId, jobId } = this.#ids;
     const headers = {
       "X-Request-Id": requestId,
-      ...jobHeaders({ jobId, attempts }),
-      ...(session?.moved === true && { "Porchlight-Session": "moved" }),
+      ...jobHeaders({ jobId, attempts, session }),
     };
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     return `HTTP/1.1 200 Connection Established\r\n${lines.join("")}\r\n`;

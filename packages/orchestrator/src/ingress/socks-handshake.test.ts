@@ -37,6 +37,11 @@ function run(chunks: Iterable<readonly number[]>) {
   return { heard, sent, isOver };
 }
 
+/** What comes behind the request is there only when it came in the same chunk. */
+function withoutRest({ heard, sent, isOver }: ReturnType<typeof run>) {
+  return { heard: heard.map((line) => line.replace(/ ".*"$/s, "")), sent, isOver };
+}
+
 const requests: readonly [what: string, bytes: number[], heard: string][] = [
   ["a name", NAME, 'example.com 443 ""'],
   ["an IPv4 address", IPV4, '192.0.2.1 80 ""'],
@@ -102,7 +107,7 @@ test("SocksHandshake: however bytes are cut, the same happens, and 600 of them a
   const chunks = fc.array(fc.array(byte, { minLength: 1, maxLength: 40 }), { maxLength: 20 });
   const property = fc.property(chunks, (list) => {
     const all = [...GREETING, ...LOGIN, ...list.flat()];
-    assert.deepEqual(run([GREETING, LOGIN, ...list]), run([all]));
+    assert.deepEqual(withoutRest(run([GREETING, LOGIN, ...list])), withoutRest(run([all])));
     assert.equal(run([[...all, ...Array<number>(600).fill(0)]]).isOver, true);
   });
   fc.assert(property);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { createLogger } from "@porchlight/runtime/logger";
 import { Registry, type AgentRecord } from "../agents/registry.ts";
+import { Affinities } from "../routing/affinities.ts";
 import { Selector } from "../routing/selector.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -40,6 +41,7 @@ export class DispatchFixture implements Disposable {
   readonly registry: Registry;
   readonly line: WaitingLine;
   readonly dispatcher: Dispatcher;
+  readonly affinities = new Affinities<AgentRecord>();
   readonly sink = new BufferedSink(1_000_000);
   /** Lines of the log. */
   readonly logged: string[] = [];
@@ -59,6 +61,7 @@ export class DispatchFixture implements Disposable {
     this.dispatcher = new Dispatcher({
       waitingLine: this.line,
       selector,
+      affinities: this.affinities,
       queueWaitMs: 1_000,
       logger,
       now,

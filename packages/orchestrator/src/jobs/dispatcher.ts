@@ -1,18 +1,12 @@
 /** Runs jobs on agents: the use case behind the job API and the forward proxy. */
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
-import type { AgentRecord } from "../agents/registry.ts";
-import type { Selector } from "../routing/selector.ts";
+import type { SearchContext } from "./exit-search.ts";
 import type { Job, JobOutcome, JobSink, RunningJob } from "./job.ts";
 import { logJob } from "./job-log.ts";
 import { JobRun, type RunContext } from "./job-run.ts";
-import type { WaitingLine } from "./waiting-line.ts";
 
-interface DispatcherOptions {
-  readonly waitingLine: WaitingLine;
-  readonly selector: Selector<AgentRecord>;
-  /** How long a job waits for a free agent before `no_agent_available`. Milliseconds. */
-  readonly queueWaitMs: number;
+interface DispatcherOptions extends Omit<SearchContext, "now"> {
   readonly logger: Logger;
   /** Milliseconds that never go back; default `performance.now`. */
   readonly now?: () => number;
@@ -28,9 +22,7 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#logger = options.logger;
     this.#context = {
-      line: options.waitingLine,
-      selector: options.selector,
-      queueWaitMs: options.queueWaitMs,
+      ...options,
       now: options.now ?? (() => performance.now()),
       ended: (run, outcome) => this.#ended(run, outcome),
     };

@@ -17,7 +17,7 @@ export interface ResultSource {
 
 /** The result of a completed job. */
 export function jobResult({ job, outcome, body, bodyEncoding }: ResultSource): JobResult {
-  const { head, exit } = outcome.serving;
+  const { head, exit, session } = outcome.serving;
   const encoding = bodyEncoding === "utf8" && isUtf8(body) ? "utf8" : "base64";
   return {
     id: job.id,
@@ -32,6 +32,7 @@ export function jobResult({ job, outcome, body, bodyEncoding }: ResultSource): J
     exit,
     bytes: outcome.bytes,
     timings: outcome.timings,
+    ...(session !== undefined && { session }),
     ...(job.tag !== undefined && { tag: job.tag }),
     ...(job.metadata !== undefined && { metadata: job.metadata }),
   };

@@ -12,9 +12,7 @@ import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { IDEMPOTENT_METHODS } from "@porchlight/protocol/job";
 import type { HttpHead } from "@porchlight/protocol/message";
-import { compileFilter } from "../routing/exit-filter.ts";
-import type { Selector } from "../routing/selector.ts";
-import { exitOf, type AgentRecord } from "../agents/registry.ts";
+import { exitOf } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "./exit-search.ts";
 import { JobAttempt, type AttemptOwner } from "./job-attempt.ts";
 import type { Job, JobOutcome, JobSink, RunningJob, Serving } from "./job.ts";
@@ -22,7 +20,6 @@ import type { Grant } from "./waiting-line.ts";
 
 /** What every run of a dispatcher shares. */
 export interface RunContext extends SearchContext {
-  readonly selector: Selector<AgentRecord>;
   /** Called once, before the outcome is handed out. */
   ended(run: JobRun, outcome: JobOutcome): void;
 }
@@ -49,9 +46,7 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
     const { promise, resolve } = Promise.withResolvers<JobOutcome>();
     this.outcome = promise;
     this.#settle = resolve;
-    const { priority, maxRetries } = job;
-    const filter = compileFilter(job.targeting);
-    this.#search = new ExitSearch(context, { filter, priority, maxRetries, owner: this });
+    this.#search = new ExitSearch(context, { work: job, tunnel: false, owner: this });
     this.startedAtMs = context.now();
     this.#deadline = setTimeout(this.#expire, job.timeoutMs);
   }
@@ -73,8 +68,7 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
   /** Ends the job with an error at every hop. Nothing happens when it has ended. */
   fail(error: ProxyError): void {
     if (this.#ended) return;
-    if (this.#search.waiting) this.#search.leave();
-    else if (this.attempt !== undefined) {
+    if (!this.#search.waiting && this.attempt !== undefined) {
       this.#note(this.attempt, error);
       this.attempt.abort(error.code, error.message);
     }
@@ -96,11 +90,8 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
   }
 
   begun({ record, startedAtMs }: JobAttempt, head: HttpHead): void {
-    const nowMs = this.#context.now();
-    const ms = nowMs - startedAtMs;
-    this.#context.selector.measured(record, ms, nowMs);
-    const attempts = this.#search.trail.servedBy(record, ms);
-    this.#serving = { head, exit: exitOf(record), attempts };
+    const ms = this.#context.now() - startedAtMs;
+    this.#serving = { head, exit: exitOf(record), ...this.#search.served(record, ms) };
     try {
       this.#sink.begin(this.#serving);
     } catch (thrown) {
@@ -140,8 +131,8 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
 
   failed(attempt: JobAttempt, error: ProxyError): void {
     if (this.#ended) return;
-    this.#note(attempt, error);
-    if (!this.#mayGoOn(attempt, error)) return this.exhausted(error);
+    const failure = this.#note(attempt, error);
+    if (!this.#mayGoOn(attempt, error)) return this.exhausted(failure);
     if (this.#serving !== undefined) this.#sink.reset();
     this.#serving = undefined;
     this.#search.seek();
@@ -158,16 +149,16 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
     return !this.#sink.committed && this.#search.mayGoOn(code, harmless);
   }
 
-  #note({ record, startedAtMs }: JobAttempt, error: ProxyError): void {
-    const nowMs = this.#context.now();
-    const ms = nowMs - startedAtMs;
-    this.#search.failed(record, error, ms);
-    if (error.retry === "other-agent") this.#context.selector.disappointed(record, ms, nowMs);
+  /** What the job fails of if this was its last attempt. */
+  #note({ record, startedAtMs, answered }: JobAttempt, error: ProxyError): ProxyError {
+    const ms = this.#context.now() - startedAtMs;
+    return this.#search.failed(record, { error, unsent: error.unsent && !answered, ms });
   }
 
   #finish(outcome: JobOutcome): void {
     this.#ended = true;
     clearTimeout(this.#deadline);
+    this.#search.end();
     this.#context.ended(this, outcome);
     this.#settle(outcome);
   }

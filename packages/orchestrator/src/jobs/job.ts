@@ -2,7 +2,7 @@
  * A job inside the orchestrator: checked, with every default filled in; and the two parties around its run:
  * the sink that takes the answer, and the outcome that ends it.
  */
-import type { Attempt, Exit, JobStatus, JobTimings } from "@porchlight/protocol/job";
+import type { Attempt, Exit, JobStatus, JobTimings, SessionView } from "@porchlight/protocol/job";
 import type { ProxyError } from "@porchlight/protocol/errors";
 import type { HttpHead } from "@porchlight/protocol/message";
 import type { SessionWish, Targeting } from "../routing/request-options.ts";
@@ -43,6 +43,8 @@ export interface Serving {
   readonly exit: Exit;
   /** Failed attempts so far, then the one that serves. */
   readonly attempts: readonly Attempt[];
+  /** Of a job that asked for one. */
+  readonly session?: SessionView;
 }
 
 /** Takes a job's answer as it comes. */

@@ -1,7 +1,7 @@
 /** Everybody in the waiting line who asks for the same exits: what one of them may have, all of them may have. */
 import type { AgentRecord } from "../agents/registry.ts";
-import { matches, type ExitWish } from "../routing/exit-filter.ts";
-import { explainShortage } from "../routing/shortage.ts";
+import { isWished, type ExitWish } from "../routing/exit-filter.ts";
+import { explainShortage, type PacingNow } from "../routing/shortage.ts";
 import { FifoList } from "./fifo-list.ts";
 import type { Place } from "./waiting-line.ts";
 
@@ -14,6 +14,8 @@ export class WaitingGroup {
   readonly wish: ExitWish<AgentRecord>;
   /** When the pool was last searched in vain for this wish. Milliseconds. */
   searchedAtMs = Number.NEGATIVE_INFINITY;
+  /** When pacing lets go of an exit for it; infinite when nothing is known to come by time alone. Milliseconds. */
+  wakeAtMs = Number.POSITIVE_INFINITY;
   size = 0;
   /** Index is the priority. */
   readonly #levels: FifoList<Place>[] = [];
@@ -23,7 +25,7 @@ export class WaitingGroup {
   constructor(key: string, wish: ExitWish<AgentRecord>) {
     this.key = key;
     // The waiter that opens the group goes on to try others; the rest of the group has not.
-    this.wish = { filter: wish.filter, tried: [...wish.tried] };
+    this.wish = { ...wish, tried: [...wish.tried] };
   }
 
   push(place: Place): void {
@@ -42,22 +44,28 @@ export class WaitingGroup {
   }
 
   /** Why nobody in this group has been served: one sentence. */
-  explain(records: readonly AgentRecord[], nowMs: number): string {
-    if (nowMs - this.#explainedAtMs >= EXPLAINED_FOR_MS) {
-      this.#shortage = explainShortage(records, this.wish.filter);
-      this.#explainedAtMs = nowMs;
+  explain(records: readonly AgentRecord[], pacing: PacingNow<AgentRecord>): string {
+    if (pacing.nowMs - this.#explainedAtMs >= EXPLAINED_FOR_MS) {
+      this.#shortage = explainShortage(records, this.wish, pacing);
+      this.#explainedAtMs = pacing.nowMs;
     }
     return this.#shortage;
   }
 
   accepts(record: AgentRecord): boolean {
-    return matches(record, this.wish.filter) && !this.wish.tried.includes(record);
+    return isWished(record, this.wish);
   }
 }
 
-/** The same for equal wishes. */
-export function wishKey({ filter, tried }: ExitWish<AgentRecord>): string {
-  if (tried.length === 0) return filter.key;
-  const ids = tried.map((record) => record.id);
-  return `${filter.key} not ${ids.toSorted().join(" ")}`;
+/** The same for equal wishes; `paced`: what one may have depends on its target too. */
+export function wishKey(wish: ExitWish<AgentRecord>, paced: boolean): string {
+  const { filter, tried, only, target } = wish;
+  let { key } = filter;
+  if (only !== undefined) key += ` only ${only.id}`;
+  if (tried.length > 0)
+    key += ` not ${tried
+      .map(({ id }) => id)
+      .toSorted()
+      .join(" ")}`;
+  return paced ? `${key} to ${target.domain}` : key;
 }

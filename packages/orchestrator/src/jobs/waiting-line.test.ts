@@ -3,17 +3,18 @@ import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import type { ProxyError } from "@porchlight/protocol/errors";
 import type { Labels } from "@porchlight/protocol/message";
 import { Registry, type AgentRecord } from "../agents/registry.ts";
-import { compileFilter, type ExitWish } from "../routing/exit-filter.ts";
+import type { ExitWish } from "../routing/exit-filter.ts";
 import { Selector } from "../routing/selector.ts";
+import { wish as wishOf } from "../routing/wish-fixture.ts";
 import { connectAgent } from "./scripted-agent.ts";
 import { WaitingLine, type Grant, type Place } from "./waiting-line.ts";
 
 type Wish = ExitWish<AgentRecord>;
 
-const any: Wish = { filter: compileFilter({}), tried: [] };
+const any: Wish = wishOf();
 
 function labelled(labels: Labels): Wish {
-  return { filter: compileFilter({ labels }), tried: [] };
+  return wishOf({ labels });
 }
 
 describe("WaitingLine", () => {
@@ -51,6 +52,7 @@ describe("WaitingLine", () => {
           events.push(name);
           grants.set(name, grant);
         },
+        deserted: () => events.push(`${name} deserted`),
         refused: (error: ProxyError) => events.push(`${name} ${error.code}: ${error.message}`),
       },
     });
@@ -208,6 +210,7 @@ describe("WaitingLine", () => {
           events.push(name);
           grant.slot.release();
         },
+        deserted: () => assert.fail("deserted"),
         refused: () => assert.fail("refused"),
       };
       line.wait(any, { priority: 5, waitMs: 1_000, waiter });

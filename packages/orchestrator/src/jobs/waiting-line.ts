@@ -5,7 +5,8 @@
  * room, the groups it suits are compared by their first place, and the one with the highest priority, then
  * the longest waiting, is served. So a thousand jobs waiting for one busy agent cost the others one look.
  * While a group waits, nobody with the same wish is served before it, and the pool is not searched for it
- * again: room would have been reported. (It is, once in a while, in case a report is ever missed.)
+ * again: room would have been reported. (It is, once in a while, in case a report is ever missed.) Only pacing
+ * gives room by time alone: an alarm is set for the group then. Who waits for one exit hears when that goes.
  */
 import { ProxyError } from "@porchlight/protocol/errors";
 import { isAvailable } from "../routing/candidate.ts";
@@ -13,7 +14,9 @@ import type { ExitWish } from "../routing/exit-filter.ts";
 import type { Selector } from "../routing/selector.ts";
 import { hasServing } from "../routing/shortage.ts";
 import type { AgentRecord, Registry, Slot } from "../agents/registry.ts";
+import { Alarm } from "./alarm.ts";
 import type { FifoNode } from "./fifo-list.ts";
+import { PacedSlot } from "./paced-slot.ts";
 import { WaitingGroup, wishKey } from "./waiting-group.ts";
 
 /** Places in the line; beyond it work is refused as `overloaded`. */
@@ -28,9 +31,11 @@ export interface Grant {
   readonly slot: Slot;
 }
 
-/** Hears the end of the wait, once: one of the two calls, never before `wait` returns. */
+/** Hears the end of the wait, once: one of the calls, never before `wait` returns. */
 export interface Waiter {
   granted(grant: Grant): void;
+  /** The only agent that would have done takes no more work. */
+  deserted(): void;
   /** `no_agent_available`, or `shutting_down` when the line is closed. */
   refused(error: ProxyError): void;
 }
@@ -49,6 +54,7 @@ export interface Place extends FifoNode<Place> {
   readonly priority: number;
   /** Order of arrival. */
   readonly number: number;
+  readonly wish: ExitWish<AgentRecord>;
   readonly group: WaitingGroup;
   readonly waiter: Waiter;
   readonly timer: NodeJS.Timeout;
@@ -56,7 +62,7 @@ export interface Place extends FifoNode<Place> {
 }
 
 interface WaitingLineOptions {
-  readonly registry: Pick<Registry, "records" | "acquire" | "onCapacity">;
+  readonly registry: Pick<Registry, "records" | "acquire" | "onCapacity" | "onDeparture">;
   readonly selector: Selector<AgentRecord>;
   /** Milliseconds that never go back. */
   readonly now?: () => number;
@@ -71,7 +77,8 @@ export class WaitingLine {
   readonly #now: () => number;
   readonly #maxWaiting: number;
   readonly #groups = new Map<string, WaitingGroup>();
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: readonly (() => void)[];
+  readonly #alarm: Alarm;
   #length = 0;
   #lastNumber = 0;
   #closed = false;
@@ -81,7 +88,11 @@ export class WaitingLine {
     this.#selector = options.selector;
     this.#now = options.now ?? (() => performance.now());
     this.#maxWaiting = options.maxWaiting ?? MAX_WAITING;
-    this.#unsubscribe = options.registry.onCapacity((record) => this.#serve(record));
+    this.#alarm = new Alarm(this.#now, this.#wake);
+    this.#unsubscribe = [
+      options.registry.onCapacity((record) => this.#serve(record)),
+      options.registry.onDeparture((record) => this.#desert(record)),
+    ];
   }
 
   /** Places taken at this moment. */
@@ -92,14 +103,12 @@ export class WaitingLine {
   /** An agent with room, at once; `undefined` when there is none, or when others have waited for it longer. */
   acquire(wish: ExitWish<AgentRecord>): Grant | undefined {
     const nowMs = this.#now();
-    const group = this.#length === 0 ? undefined : this.#groups.get(wishKey(wish));
+    const group = this.#length === 0 ? undefined : this.#groups.get(this.#keyOf(wish));
     if (group !== undefined && nowMs - group.searchedAtMs < SEARCH_EVERY_MS) return undefined;
+    if (group !== undefined) this.#search(group, nowMs);
+    if (group !== undefined && group.size > 0) return undefined;
     const record = this.#selector.select(wish, nowMs);
-    if (group === undefined) return record === undefined ? undefined : this.#grant(record);
-    group.searchedAtMs = nowMs;
-    if (record === undefined) return undefined;
-    this.#serve(record);
-    return isAvailable(record) ? this.#grant(record) : undefined;
+    return record === undefined ? undefined : this.#grant(record, wish);
   }
 
   /** Whether an agent exists that may be granted this, now or when it has room again. */
@@ -119,6 +128,7 @@ export class WaitingLine {
     const place: Place = {
       priority,
       number: ++this.#lastNumber,
+      wish,
       group: this.#group(wish),
       waiter,
       timer: setTimeout(() => this.#expire(place), waitMs),
@@ -144,7 +154,8 @@ export class WaitingLine {
   /** Refuses everybody who waits and takes no more notice of agents. */
   close(): void {
     this.#closed = true;
-    this.#unsubscribe();
+    this.#alarm.stop();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const group of this.#groups.values()) {
       for (let place = group.first; place !== undefined; place = group.first) {
         this.#refuse(place, shuttingDown());
@@ -157,7 +168,43 @@ export class WaitingLine {
       const place = this.#firstFor(record);
       if (place === undefined) return;
       this.leave(place);
-      place.waiter.granted(this.#grant(record));
+      place.waiter.granted(this.#grant(record, place.wish));
+    }
+  }
+
+  /** Serves as many of a group as the pool has room for now; for the others an alarm may be set. */
+  #search(group: WaitingGroup, nowMs: number): void {
+    group.searchedAtMs = nowMs;
+    while (group.size > 0) {
+      const record = this.#selector.select(group.wish, nowMs);
+      if (record === undefined)
+        return this.#wakeAt(group, this.#selector.opensAtMs(group.wish, nowMs));
+      this.#serve(record);
+    }
+  }
+
+  #wakeAt(group: WaitingGroup, atMs: number): void {
+    group.wakeAtMs = atMs;
+    this.#alarm.ringBy(atMs);
+  }
+
+  /** Pacing has let go of some exit. */
+  readonly #wake = (): void => {
+    const nowMs = this.#now();
+    for (const group of this.#groups.values()) {
+      if (group.wakeAtMs <= nowMs) this.#search(group, nowMs);
+      else this.#alarm.ringBy(group.wakeAtMs);
+    }
+  };
+
+  /** Tells those who wait for this agent only that it takes no more work. */
+  #desert(record: AgentRecord): void {
+    for (const group of this.#groups.values()) {
+      if (group.wish.only !== record) continue;
+      for (let place = group.first; place !== undefined; place = group.first) {
+        this.leave(place);
+        place.waiter.deserted();
+      }
     }
   }
 
@@ -165,17 +212,38 @@ export class WaitingLine {
     let best: Place | undefined;
     for (const group of this.#groups.values()) {
       const { first } = group;
-      if (first !== undefined && comesBefore(first, best) && group.accepts(record)) best = first;
+      if (first !== undefined && comesBefore(first, best) && this.#suits(record, group)) {
+        best = first;
+      }
     }
     return best;
   }
 
-  #grant(record: AgentRecord): Grant {
-    return { record, slot: this.#registry.acquire(record) };
+  #suits(record: AgentRecord, group: WaitingGroup): boolean {
+    if (!group.accepts(record)) return false;
+    const { pacing } = this.#selector;
+    if (pacing === undefined) return true;
+    const opensAtMs = pacing.opensAtMs(record, group.wish.target);
+    if (opensAtMs <= this.#now()) return true;
+    if (opensAtMs < group.wakeAtMs) this.#wakeAt(group, opensAtMs);
+    return false;
+  }
+
+  #grant(record: AgentRecord, wish: ExitWish<AgentRecord>): Grant {
+    const nowMs = this.#now();
+    this.#selector.chosen(record, wish, nowMs);
+    const slot = this.#registry.acquire(record);
+    const pace = this.#selector.pacing?.begin(record, wish.target, nowMs);
+    return { record, slot: pace === undefined ? slot : new PacedSlot(slot, pace, this.#now) };
+  }
+
+  #keyOf(wish: ExitWish<AgentRecord>): string {
+    return wishKey(wish, this.#selector.pacing !== undefined);
   }
 
   #expire(place: Place): void {
-    const shortage = place.group.explain(this.#registry.records, this.#now());
+    const { pacing } = this.#selector;
+    const shortage = place.group.explain(this.#registry.records, { pacing, nowMs: this.#now() });
     this.#refuse(place, new ProxyError("no_agent_available", shortage));
   }
 
@@ -185,12 +253,14 @@ export class WaitingLine {
   }
 
   #group(wish: ExitWish<AgentRecord>): WaitingGroup {
-    const key = wishKey(wish);
+    const key = this.#keyOf(wish);
     let group = this.#groups.get(key);
     if (group === undefined) {
+      const nowMs = this.#now();
       group = new WaitingGroup(key, wish);
-      group.searchedAtMs = this.#now();
+      group.searchedAtMs = nowMs;
       this.#groups.set(key, group);
+      this.#wakeAt(group, this.#selector.opensAtMs(wish, nowMs));
     }
     return group;
   }

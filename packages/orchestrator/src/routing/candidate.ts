@@ -6,6 +6,8 @@ import type { Whereabouts } from "../agents/location.ts";
 export interface Candidate {
   readonly id: string;
   readonly name: string;
+  /** Public address, as observed. */
+  readonly ip: string;
   readonly labels: Labels;
   readonly whereabouts: Whereabouts;
   /** The current link, `undefined` while the agent is away; only links with `startTcp` carry tunnels. */

@@ -2,14 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { UNKNOWN_WHEREABOUTS, whereaboutsOf, type Location } from "../agents/location.ts";
 import type { Candidate } from "./candidate.ts";
-import { compileFilter, matches } from "./exit-filter.ts";
+import { compileFilter, matches, type ExitFilter } from "./exit-filter.ts";
 import type { Targeting } from "./request-options.ts";
 import { explainShortage, hasServing } from "./shortage.ts";
+import { wish } from "./wish-fixture.ts";
 
 function agent(part: Partial<Candidate> = {}): Candidate {
   return {
     id: "agent_1",
     name: "attic",
+    ip: "203.0.113.7",
     labels: { site: "berlin", line: "dsl" },
     whereabouts: UNKNOWN_WHEREABOUTS,
     link: { startTcp: true },
@@ -29,6 +31,10 @@ function agentAt(location: Location): Candidate {
 const COLOGNE = { country: "DE", region: "Nordrhein-Westfalen", regionCode: "NW", city: "Köln" };
 
 const berlin = compileFilter({ labels: { site: "berlin" } });
+
+function explain(records: readonly Candidate[], filter: ExitFilter): string {
+  return explainShortage(records, { ...wish(), filter }, { pacing: undefined, nowMs: 0 });
+}
 
 describe("compileFilter", () => {
   it("gives equal filters one key, whatever the order of labels", () => {
@@ -156,45 +162,42 @@ describe("matches", () => {
 describe("hasServing", () => {
   it("counts a busy agent, but none that was tried, is paused or is elsewhere", () => {
     const busy = agent({ inFlight: 1 });
-    assert.ok(hasServing([busy], { filter: berlin, tried: [] }));
-    assert.ok(!hasServing([busy], { filter: berlin, tried: [busy] }));
-    assert.ok(!hasServing([agent({ pausedByAdmin: true })], { filter: berlin, tried: [] }));
-    assert.ok(!hasServing([agent({ labels: {} })], { filter: berlin, tried: [] }));
+    assert.ok(hasServing([busy], { ...wish(), filter: berlin }));
+    assert.ok(!hasServing([busy], { ...wish(), filter: berlin, tried: [busy] }));
+    assert.ok(!hasServing([agent({ pausedByAdmin: true })], { ...wish(), filter: berlin }));
+    assert.ok(!hasServing([agent({ labels: {} })], { ...wish(), filter: berlin }));
   });
 });
 
 describe("explainShortage", () => {
   it("tells nobody from busy from paused", () => {
-    assert.equal(explainShortage([], compileFilter({})), "No agent is connected");
+    assert.equal(explain([], compileFilter({})), "No agent is connected");
     assert.equal(
-      explainShortage([agent({ link: undefined })], berlin),
+      explain([agent({ link: undefined })], berlin),
       "No connected agent matches label site=berlin",
     );
     assert.equal(
-      explainShortage([agent()], compileFilter({ agent: "cellar", labels: { site: "oslo" } })),
+      explain([agent()], compileFilter({ agent: "cellar", labels: { site: "oslo" } })),
       "No connected agent matches agent cellar and label site=oslo",
     );
     assert.equal(
-      explainShortage([agent()], compileFilter({ country: "DE", city: "Köln" })),
+      explain([agent()], compileFilter({ country: "DE", city: "Köln" })),
       "No connected agent matches country DE and city Köln",
     );
     assert.equal(
-      explainShortage([agent()], compileFilter({ labels: { a: "b" }, region: "x_y", asn: 7 })),
+      explain([agent()], compileFilter({ labels: { a: "b" }, region: "x_y", asn: 7 })),
       "No connected agent matches region x_y and asn 7 and label a=b",
     );
     const busy = [agent({ inFlight: 1 }), agent({ inFlight: 1 }), agent({ inFlight: 1 })];
     assert.equal(
-      explainShortage([...busy, agent({ draining: true })], berlin),
+      explain([...busy, agent({ draining: true })], berlin),
       "All 3 matching agents are busy",
     );
-    assert.equal(
-      explainShortage([agent({ inFlight: 1 })], berlin),
-      "The only matching agent is busy",
-    );
+    assert.equal(explain([agent({ inFlight: 1 })], berlin), "The only matching agent is busy");
     const paused = [agent({ pausedByAdmin: true }), agent({ pausedByOperator: "night" })];
-    assert.equal(explainShortage(paused, berlin), "All 2 matching agents are paused or draining");
+    assert.equal(explain(paused, berlin), "All 2 matching agents are paused or draining");
     assert.equal(
-      explainShortage([agent({ link: {} })], compileFilter({}, true)),
+      explain([agent({ link: {} })], compileFilter({}, true)),
       "No connected agent carries tunnels",
     );
   });

@@ -3,6 +3,7 @@ import type { Candidate } from "./candidate.ts";
 import { compilePlace, isAt, type WantedPlace } from "./exit-place.ts";
 import { matchesText } from "./matches-text.ts";
 import type { Targeting } from "./request-options.ts";
+import type { Target } from "./target.ts";
 
 /** Compiled targeting; everything given has to match. */
 export interface ExitFilter {
@@ -23,6 +24,11 @@ export interface ExitWish<R> {
   readonly filter: ExitFilter;
   /** Agents that have failed this work already. */
   readonly tried: readonly R[];
+  readonly target: Target;
+  /** No other will do: a sticky session is on it. */
+  readonly only?: R | undefined;
+  /** Only agents with this public address. */
+  readonly ip?: string | undefined;
 }
 
 const ANY_EXIT: ExitFilter = {
@@ -60,6 +66,16 @@ export function matches(candidate: Candidate, filter: ExitFilter): boolean {
     if (!matchesText(candidate.labels[label[0]], label[1])) return false;
   }
   return !filter.tunnel || candidate.link === undefined || candidate.link.startTcp !== undefined;
+}
+
+/** Whether an agent is what the wish asks for, whatever it is doing at the moment. */
+export function isWished<R extends Candidate>(record: R, wish: ExitWish<R>): boolean {
+  return (
+    (wish.only === undefined || wish.only === record) &&
+    (wish.ip === undefined || wish.ip === record.ip) &&
+    matches(record, wish.filter) &&
+    !wish.tried.includes(record)
+  );
 }
 
 /** The filter in words, as the client gave it, for error messages: `agent attic and label site=berlin`. */

@@ -43,8 +43,8 @@ export interface GeoKnowledge {
   readonly networks: boolean;
 }
 
-/** Source: contract, section "Job". */
-const DEFAULT_TTL_SECONDS = 600;
+/** `sessionTtl` of a request that gives none. Source: contract, section "Job". */
+export const DEFAULT_TTL_SECONDS = 600;
 
 const ANYWHERE: Targeting = {};
 

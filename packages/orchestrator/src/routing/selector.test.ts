@@ -1,52 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { UNKNOWN_WHEREABOUTS } from "../agents/location.ts";
-import type { Candidate } from "./candidate.ts";
-import { compileFilter } from "./exit-filter.ts";
+import { Pacing } from "./pacing.ts";
 import { SELECTION_STRATEGIES, Selector, type SelectionStrategy } from "./selector.ts";
-
-type Agent = { -readonly [Key in keyof Candidate]: Candidate[Key] };
-
-function agent(name: string, part: Partial<Agent> = {}): Agent {
-  return {
-    id: `agent_${name}`,
-    name,
-    labels: {},
-    whereabouts: UNKNOWN_WHEREABOUTS,
-    link: { startTcp: true },
-    inFlight: 0,
-    maxConcurrency: 8,
-    pausedByAdmin: false,
-    pausedByOperator: undefined,
-    draining: false,
-    ...part,
-  };
-}
-
-function agents(count: number, part: (index: number) => Partial<Agent> = () => ({})): Agent[] {
-  return Array.from({ length: count }, (_, index) => agent(`a${index}`, part(index)));
-}
-
-/** Deterministic numbers in [0, 1). Source: mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { agent, agents, randomFrom, wish, type Agent } from "./wish-fixture.ts";
 
 function selectorOf(records: Agent[], strategy: SelectionStrategy): Selector<Agent> {
   return new Selector({ pool: { records }, strategy, random: randomFrom(1) });
 }
 
-const anyone = { filter: compileFilter({}), tried: [] };
-
-function wish(wanted: Parameters<typeof compileFilter>[0], tried: Agent[] = []) {
-  return { filter: compileFilter(wanted), tried };
-}
+const anyone = wish();
 
 describe("Selector, every strategy", () => {
   const UNAVAILABLE: Record<string, Partial<Agent>> = {
@@ -81,14 +43,17 @@ describe("Selector, every strategy", () => {
           selector.select(wish({ agent: "a1", labels: { site: "oslo" } }), 0),
           undefined,
         );
-        const berlin = wish({ labels: { site: "berlin" } }, pool.slice(0, 1));
+        const berlin = wish({ labels: { site: "berlin" } }, { tried: pool.slice(0, 1) });
         for (let turn = 0; turn < 5; turn++) assert.equal(selector.select(berlin, 0), pool[1]);
-        assert.equal(selector.select(wish({ labels: { site: "berlin" } }, pool), 0), undefined);
+        assert.equal(
+          selector.select(wish({ labels: { site: "berlin" } }, { tried: pool }), 0),
+          undefined,
+        );
       });
 
       it(`${strategy} of ${size}: a tunnel needs a link that carries tunnels`, () => {
         const pool = agents(size, (index) => (index === 1 ? {} : { link: {} }));
-        const tunnel = { filter: compileFilter({}, true), tried: [] };
+        const tunnel = wish({}, { tunnel: true });
         const selector = selectorOf(pool, strategy);
         for (let turn = 0; turn < 5; turn++) assert.equal(selector.select(tunnel, 0), pool[1]);
       });
@@ -122,6 +87,29 @@ describe("Selector, round-robin", () => {
     for (let turn = 0; turn < 5; turn++) selector.select(anyone, 0);
     pool.length = 2;
     assert.equal(selector.select(anyone, 0), pool[0]);
+  });
+});
+
+describe("Selector, round-robin, when agents are passed over", () => {
+  it("leaves the turn of other targets as fair as before, and spreads what is left", () => {
+    // Not a multiple of three, so that the two targets' turns do not fall into step.
+    const pool = agents(7);
+    const selector = selectorOf(pool, "round-robin");
+    const shop = wish({}, { host: "shop.example" });
+    for (const record of pool.slice(3)) {
+      for (let failure = 0; failure < 3; failure++) {
+        selector.failed(record, shop, { code: "dns_failed", ms: 1, nowMs: 0 });
+      }
+    }
+    const counts = new Map<string, number>();
+    for (let turn = 0; turn < 3_000; turn++) {
+      const target = turn % 3 === 0 ? shop : anyone;
+      const name = `${target === shop ? "shop" : "any"} ${selector.select(target, 0)?.name}`;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    for (const index of [0, 1, 2]) assert.ok(counts.get(`shop a${index}`)! > 200);
+    assert.equal([...counts.keys()].filter((name) => name.startsWith("shop")).length, 3);
+    for (const record of pool) assert.ok(counts.get(`any ${record.name}`)! > 250);
   });
 });
 
@@ -160,47 +148,247 @@ describe("Selector, fastest", () => {
   it("picks the agent that has answered fastest", () => {
     const pool = agents(3);
     const selector = selectorOf(pool, "fastest");
-    for (const [index, ms] of [80, 20, 50].entries()) selector.measured(pool[index]!, ms, 0);
+    for (const [index, ms] of [80, 20, 50].entries())
+      selector.succeeded(pool[index]!, anyone, { ms: ms, nowMs: 0 });
     assert.equal(selector.select(anyone, 0), pool[1]);
   });
 
   it("tries an agent that was never measured, with one job at a time", () => {
     const pool = agents(3);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 20, 0);
-    selector.measured(pool[1]!, 30, 0);
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 0 });
+    selector.succeeded(pool[1]!, anyone, { ms: 30, nowMs: 0 });
     assert.equal(selector.select(anyone, 0), pool[2]);
-    pool[2]!.inFlight++;
+    selector.chosen(pool[2]!, anyone, 0);
     assert.equal(selector.select(anyone, 0), pool[0]);
   });
 
   it("follows a change, and weighs work in flight", () => {
     const pool = agents(2);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 20, 0);
-    selector.measured(pool[1]!, 30, 0);
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 0 });
+    selector.succeeded(pool[1]!, anyone, { ms: 30, nowMs: 0 });
     pool[0]!.inFlight = 1;
     assert.equal(selector.select(anyone, 0), pool[1]);
     pool[0]!.inFlight = 0;
-    for (let answer = 1; answer <= 20; answer++) selector.measured(pool[0]!, 200, answer);
+    for (let answer = 1; answer <= 20; answer++)
+      selector.succeeded(pool[0]!, anyone, { ms: 200, nowMs: answer });
     assert.equal(selector.select(anyone, 20), pool[1]);
   });
 
   it("tries a slow agent again after a while", () => {
     const pool = agents(2);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 20, 0);
-    selector.measured(pool[1]!, 2_000, 0);
-    selector.measured(pool[0]!, 20, 240_000);
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 0 });
+    selector.succeeded(pool[1]!, anyone, { ms: 2_000, nowMs: 0 });
+    selector.succeeded(pool[0]!, anyone, { ms: 20, nowMs: 240_000 });
     assert.equal(selector.select(anyone, 240_000), pool[1]);
   });
 
   it("does not take an agent that fails at once for a fast one", () => {
     const pool = agents(2);
     const selector = selectorOf(pool, "fastest");
-    selector.measured(pool[0]!, 300, 0);
-    selector.disappointed(pool[1]!, 1, 0);
+    selector.succeeded(pool[0]!, anyone, { ms: 300, nowMs: 0 });
+    selector.failed(pool[1]!, anyone, { code: "agent_lost", ms: 1, nowMs: 0 });
     assert.equal(selector.select(anyone, 0), pool[0]);
+  });
+});
+
+describe("Selector, fastest, by target", () => {
+  const near = wish({}, { host: "near.example" });
+  const far = wish({}, { host: "www.far.example" });
+
+  it("compares the times of the target's domain alone", () => {
+    const pool = agents(2);
+    const selector = selectorOf(pool, "fastest");
+    for (const [index, ms] of [10, 20].entries()) {
+      selector.succeeded(pool[index]!, near, { ms, nowMs: 0 });
+      selector.succeeded(pool[index]!, far, { ms: 500 - 10 * ms, nowMs: 0 });
+    }
+    assert.equal(selector.select(near, 0), pool[0]);
+    assert.equal(selector.select(wish({}, { host: "api.far.example" }), 0), pool[1]);
+  });
+
+  it("compares jobs with jobs and tunnels with tunnels", () => {
+    const pool = agents(2);
+    const selector = selectorOf(pool, "fastest");
+    const tunnel = wish({}, { host: "near.example", tunnel: true });
+    for (const [index, ms] of [100, 120].entries()) {
+      selector.succeeded(pool[index]!, near, { ms, nowMs: 0 });
+      selector.succeeded(pool[index]!, tunnel, { ms: 20 - 10 * index, nowMs: 0 });
+    }
+    assert.equal(selector.select(near, 0), pool[0]);
+    assert.equal(selector.select(tunnel, 0), pool[1]);
+  });
+
+  it("sends one request to find out about an agent, however many come at once", () => {
+    const pool = agents(2);
+    const selector = selectorOf(pool, "fastest");
+    selector.succeeded(pool[0]!, near, { ms: 20, nowMs: 0 });
+    // It works for others: that is no reason not to try it.
+    pool[1]!.inFlight = 3;
+    const picks = Array.from({ length: 5 }, () => {
+      const picked = selector.select(near, 0)!;
+      selector.chosen(picked, near, 0);
+      return picked.name;
+    });
+    assert.deepEqual(picks, ["a1", "a0", "a0", "a0", "a0"]);
+  });
+
+  it("in a large pool, mostly stays with agents whose times are known", () => {
+    const pool = agents(200);
+    const selector = selectorOf(pool, "fastest");
+    const known = new Set(pool.filter((_, index) => index % 2 === 0));
+    for (const record of known) selector.succeeded(record, near, { ms: 20, nowMs: 0 });
+    const picks = Array.from({ length: 1_000 }, () => selector.select(near, 0)!);
+    const share = picks.filter((record) => known.has(record)).length / picks.length;
+    assert.ok(share > 0.65 && share < 0.85, `${share}`);
+  });
+});
+
+describe("Selector, exit health", () => {
+  const shop = wish({}, { host: "shop.example" });
+  const news = wish({}, { host: "news.example" });
+
+  /** Lets an agent fail until it cools down. */
+  function cool(selector: Selector<Agent>, record: Agent, to = shop, nowMs = 0): void {
+    for (let failure = 0; failure < 3; failure++) {
+      selector.failed(record, to, { code: "dns_failed", ms: 5_000, nowMs });
+    }
+  }
+
+  for (const strategy of SELECTION_STRATEGIES) {
+    for (const size of [2, 40, 200]) {
+      it(`${strategy} of ${size}: prefers others for that target, and them alone for no other target`, () => {
+        const pool = agents(size);
+        const selector = selectorOf(pool, strategy);
+        for (const record of pool.slice(1)) cool(selector, record);
+        const picked = new Set<Agent | undefined>();
+        for (let turn = 0; turn < 20; turn++) {
+          if (size <= 40) assert.equal(selector.select(shop, 0), pool[0]);
+          for (let again = 0; again < 2; again++) picked.add(selector.select(news, 0));
+        }
+        if (strategy !== "fastest") assert.ok(picked.size > 1);
+      });
+
+      it(`${strategy} of ${size}: when all cool down, the one that is due first serves`, () => {
+        const pool = agents(size);
+        const selector = selectorOf(pool, strategy);
+        for (const [index, record] of pool.entries()) cool(selector, record, shop, 1_000 - index);
+        const found = selector.select(shop, 1_000);
+        assert.ok(found !== undefined);
+        if (size <= 40) assert.equal(found, pool.at(-1));
+      });
+    }
+  }
+
+  it("goes on with a probe once the cool-down is over, one at a time", () => {
+    const pool = agents(2);
+    const selector = selectorOf(pool, "round-robin");
+    cool(selector, pool[0]!);
+    const picks = Array.from({ length: 6 }, () => {
+      const picked = selector.select(shop, 5_000)!;
+      selector.chosen(picked, shop, 5_000);
+      return picked.name;
+    });
+    assert.deepEqual(picks, ["a0", "a1", "a1", "a1", "a1", "a1"]);
+    selector.succeeded(pool[0]!, shop, { ms: 1, nowMs: 5_001 });
+    assert.equal(selector.select(shop, 5_001), pool[0]);
+  });
+
+  it("does not look at all of a large pool that cools down", () => {
+    let looks = 0;
+    const pool = agents(10_000);
+    const selector = selectorOf(pool, "round-robin");
+    for (const record of pool) cool(selector, record);
+    for (const record of pool) {
+      Object.defineProperty(record, "inFlight", { get: () => (looks++, 0) });
+    }
+    assert.ok(selector.select(shop, 0));
+    assert.ok(looks <= 65, `${looks}`);
+  });
+});
+
+describe("Selector, one exit or one address", () => {
+  for (const strategy of SELECTION_STRATEGIES) {
+    it(`${strategy}: no other than the one that is asked for, even when it cools down`, () => {
+      const pool = agents(200);
+      const selector = selectorOf(pool, strategy);
+      const only = wish({}, { only: pool[7]! });
+      assert.equal(selector.select(only, 0), pool[7]);
+      for (let failure = 0; failure < 3; failure++) {
+        selector.failed(pool[7]!, only, { code: "agent_lost", ms: 1, nowMs: 0 });
+      }
+      assert.equal(selector.select(only, 0), pool[7]);
+      pool[7]!.inFlight = 8;
+      assert.equal(selector.select(only, 0), undefined);
+    });
+
+    it(`${strategy}: only agents with the address`, () => {
+      const pool = agents(200, (index) => ({ ip: `198.51.100.${index % 100}` }));
+      const selector = selectorOf(pool, strategy);
+      const there = wish({}, { ip: "198.51.100.7" });
+      for (let turn = 0; turn < 5; turn++) {
+        assert.equal(selector.select(there, 0)?.ip, "198.51.100.7");
+      }
+      pool[7]!.link = undefined;
+      assert.equal(selector.select(there, 0), pool[107]);
+      pool[107]!.inFlight = 8;
+      assert.equal(selector.select(there, 0), undefined);
+    });
+  }
+});
+
+describe("Selector, pacing", () => {
+  const shop = wish({}, { host: "shop.example" });
+  const news = wish({}, { host: "news.example" });
+
+  for (const strategy of SELECTION_STRATEGIES) {
+    it(`${strategy}: passes over an exit until it may go there again`, () => {
+      const pool = agents(40);
+      const pacing = new Pacing<Agent>({ perSecond: 1, concurrent: undefined });
+      const random = randomFrom(1);
+      const selector = new Selector({ pool: { records: pool }, strategy, random, pacing });
+      const picks = new Set<Agent>();
+      for (const _ of pool) {
+        const picked = selector.select(shop, 0)!;
+        pacing.begin(picked, shop.target, 0);
+        picks.add(picked);
+      }
+      assert.equal(picks.size, 40);
+      assert.equal(selector.select(shop, 999), undefined);
+      assert.ok(selector.select(news, 0));
+      assert.ok(selector.select(shop, 1_000));
+    });
+  }
+
+  it("opensAtMs: when the first matching exit may go again; infinite when time does not help", () => {
+    const pool = agents(4);
+    const pacing = new Pacing<Agent>({ perSecond: 1, concurrent: 1 });
+    const selector = new Selector({
+      pool: { records: pool },
+      strategy: "round-robin",
+      random: () => 0,
+      pacing,
+    });
+    assert.equal(selector.opensAtMs(shop, 0), Number.POSITIVE_INFINITY);
+    for (const [index, record] of pool.entries()) {
+      const pace = pacing.begin(record, shop.target, 100 * index);
+      if (index > 1) pace.end(100 * index);
+    }
+    pool[3]!.inFlight = 8;
+    assert.equal(selector.opensAtMs(shop, 500), 1_200);
+    assert.equal(
+      selector.opensAtMs(wish({}, { host: "shop.example", only: pool[3]! }), 500),
+      1_300,
+    );
+    assert.equal(
+      selector.opensAtMs(wish({}, { host: "shop.example", tried: pool.slice(2) }), 500),
+      Number.POSITIVE_INFINITY,
+    );
+    pool[2]!.draining = true;
+    assert.equal(selector.opensAtMs(shop, 500), 1_300);
+    assert.equal(selector.opensAtMs(shop, 1_300), Number.POSITIVE_INFINITY);
   });
 });
 

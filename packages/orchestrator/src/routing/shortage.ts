@@ -1,26 +1,39 @@
 /** Why no agent could be chosen: the difference between "nobody is like that" and "all of them are busy". */
-import { isServing, type Candidate } from "./candidate.ts";
-import { describeFilter, matches, type ExitFilter, type ExitWish } from "./exit-filter.ts";
+import { isAvailable, isServing, type Candidate } from "./candidate.ts";
+import { describeFilter, isWished, matches, type ExitWish } from "./exit-filter.ts";
+import type { Pacing } from "./pacing.ts";
 
-/** Whether some agent that has not been tried matches and takes work, now or when it has room again. */
-export function hasServing<R extends Candidate>(
-  records: readonly R[],
-  { filter, tried }: ExitWish<R>,
-): boolean {
-  return records.some(
-    (record) => isServing(record) && !tried.includes(record) && matches(record, filter),
-  );
+/** What may hold exits back, and when. */
+export interface PacingNow<R extends object> {
+  readonly pacing: Pacing<R> | undefined;
+  readonly nowMs: number;
 }
 
-/** One sentence for the `no_agent_available` error: who is missing, or how many are busy or paused. */
-export function explainShortage(records: readonly Candidate[], filter: ExitFilter): string {
+/** Whether some agent that has not been tried matches and takes work, now or when it has room again. */
+export function hasServing<R extends Candidate>(records: readonly R[], wish: ExitWish<R>): boolean {
+  return records.some((record) => isServing(record) && isWished(record, wish));
+}
+
+/** One sentence for the `no_agent_available` error: who is missing, or how many are busy, paced or paused. */
+export function explainShortage<R extends Candidate>(
+  records: readonly R[],
+  { filter, target, only }: ExitWish<R>,
+  { pacing, nowMs }: PacingNow<R>,
+): string {
   let serving = 0;
+  let paced = 0;
   let idle = 0;
-  for (const record of records) {
+  for (const record of only === undefined ? records : [only]) {
     if (record.link === undefined || !matches(record, filter)) continue;
     if (isServing(record)) serving++;
     else idle++;
+    if (isAvailable(record) && (pacing?.opensAtMs(record, target) ?? nowMs) > nowMs) paced++;
   }
+  if (pacing !== undefined && paced > 0) {
+    const who = only === undefined ? countMatching(serving) : "The session's exit is";
+    return `${who} busy or paced: ${pacing.rules} through one exit to ${target.domain}`;
+  }
+  if (only !== undefined) return "The session's exit is busy";
   if (serving > 0) return `${countMatching(serving)} busy`;
   if (idle > 0) return `${countMatching(idle)} paused or draining`;
   if (filter.narrow) return `No connected agent matches ${describeFilter(filter)}`;

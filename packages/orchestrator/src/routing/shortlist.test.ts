@@ -4,6 +4,7 @@ import { whereaboutsOf } from "../agents/location.ts";
 import { compileFilter } from "./exit-filter.ts";
 import { Selector } from "./selector.ts";
 import { Shortlists } from "./shortlist.ts";
+import { agents, wish } from "./wish-fixture.ts";
 
 it("Shortlists forgets the filter first seen, beyond 256", () => {
   const shortlists = new Shortlists({ records: [] });
@@ -16,21 +17,11 @@ it("Shortlists forgets the filter first seen, beyond 256", () => {
 });
 
 it("Shortlists: an agent that has moved is found where it is now, and no more where it was", () => {
-  const records = Array.from({ length: 500 }, (_, index) => ({
-    id: `agent_${index}`,
-    name: `a${index}`,
-    labels: {},
+  const records = agents(500, (index) => ({
     whereabouts: whereaboutsOf({ country: index === 3 ? "DE" : "FR" }),
-    link: {},
-    inFlight: 0,
-    maxConcurrency: 1,
-    pausedByAdmin: false,
-    pausedByOperator: undefined,
-    draining: false,
   }));
   const selector = new Selector({ pool: { records }, strategy: "random", random: () => 0.5 });
-  const select = (country: string, nowMs: number) =>
-    selector.select({ filter: compileFilter({ country }), tried: [] }, nowMs);
+  const select = (country: string, nowMs: number) => selector.select(wish({ country }), nowMs);
   assert.equal(select("DE", 0), records[3]);
   assert.equal(select("US", 0), undefined);
   records[3]!.whereabouts = whereaboutsOf({ country: "US" });

@@ -9,13 +9,12 @@
  * attempt on another agent whatever the client is about to say.
  */
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
-import type { Attempt } from "@porchlight/protocol/job";
+import type { Attempt, SessionView } from "@porchlight/protocol/job";
 import type { OpenTcp, TcpHead } from "@porchlight/protocol/message";
 import { exitOf } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "../jobs/exit-search.ts";
 import { agentTimeoutMs } from "../jobs/job-attempt.ts";
 import type { Grant } from "../jobs/waiting-line.ts";
-import { compileFilter } from "../routing/exit-filter.ts";
 import { TunnelAttempt, type TunnelAttemptOwner } from "./tunnel-attempt.ts";
 import type { RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
 
@@ -33,6 +32,8 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   attempt: TunnelAttempt | undefined;
   /** All attempts; the one that serves is the last. */
   attempts: readonly Attempt[];
+  /** Of a tunnel that asked for one, once it is open. */
+  session: SessionView | undefined;
   readonly #door: TunnelDoor;
   readonly #context: TunnelContext;
   readonly #search: ExitSearch;
@@ -46,9 +47,7 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
     this.request = request;
     this.#door = door;
     this.#context = context;
-    const { priority, maxRetries } = request;
-    const filter = compileFilter(request.targeting, true);
-    this.#search = new ExitSearch(context, { filter, priority, maxRetries, owner: this });
+    this.#search = new ExitSearch(context, { work: request, tunnel: true, owner: this });
     this.attempts = this.#search.trail.attempts;
     this.startedAtMs = context.now();
     this.#deadline = setTimeout(this.#expire, request.openTimeoutMs);
@@ -105,24 +104,29 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
     this.#state = "open";
     clearTimeout(this.#deadline);
     const { record } = attempt;
-    this.attempts = this.#search.trail.servedBy(record, this.#context.now() - attempt.startedAtMs);
-    const { attempts } = this;
-    this.#door.onOpen({ head, exit: exitOf(record), attempts, exchange: attempt });
+    const ms = this.#context.now() - attempt.startedAtMs;
+    const { attempts, session } = this.#search.served(record, ms);
+    this.attempts = attempts;
+    this.session = session;
+    this.#door.onOpen({ head, exit: exitOf(record), attempts, session, exchange: attempt });
   }
 
   failed(attempt: TunnelAttempt, error: ProxyError): void {
-    if (this.#state === "opening") {
-      this.#note(attempt, error);
-      // Nothing goes to the target before the door has been told that it is connected.
-      if (this.#search.mayGoOn(error.code, true)) return this.#search.seek();
+    if (this.#state === "open") {
+      this.#search.broke(attempt.record, error.code, this.#context.now() - attempt.startedAtMs);
+      return this.exhausted(error);
     }
-    this.exhausted(error);
+    const failure = this.#note(attempt, error);
+    // Nothing goes to the target before the door has been told that it is connected.
+    if (this.#search.mayGoOn(error.code, true)) this.#search.seek();
+    else this.exhausted(failure);
   }
 
   ended(code: ErrorCode | undefined): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
     clearTimeout(this.#deadline);
+    this.#search.end();
     this.#context.ended(this, code);
   }
 
@@ -145,12 +149,13 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   }
 
   #abort(code: ErrorCode, reason: string): void {
-    this.#search.leave();
     this.attempt?.abort(code, reason);
     this.ended(code);
   }
 
-  #note({ record, startedAtMs }: TunnelAttempt, error: ProxyError): void {
-    this.#search.failed(record, error, this.#context.now() - startedAtMs);
+  /** What the tunnel fails of if this was its last attempt. */
+  #note({ record, startedAtMs }: TunnelAttempt, error: ProxyError): ProxyError {
+    const ms = this.#context.now() - startedAtMs;
+    return this.#search.failed(record, { error, unsent: true, ms });
   }
 }

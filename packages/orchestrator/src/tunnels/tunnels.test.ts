@@ -7,6 +7,7 @@ import type { TunnelExchange } from "../agents/link.ts";
 import { Registry, type AgentRecord } from "../agents/registry.ts";
 import { connectAgent, type ScriptedLink } from "../jobs/scripted-agent.ts";
 import { WaitingLine } from "../jobs/waiting-line.ts";
+import { Affinities } from "../routing/affinities.ts";
 import { Selector } from "../routing/selector.ts";
 import type { OpenedTunnel, RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -79,7 +80,14 @@ describe("Tunnels", () => {
       write: (text: string) => void logged.push(JSON.parse(text) as Record<string, unknown>),
     };
     const logger = createLogger({ name: "test", level: "info", pretty: false, destination });
-    tunnels = new Tunnels({ waitingLine: line, queueWaitMs: 1_000, logger, now: Date.now });
+    tunnels = new Tunnels({
+      waitingLine: line,
+      selector,
+      affinities: new Affinities(),
+      queueWaitMs: 1_000,
+      logger,
+      now: Date.now,
+    });
     door = new ScriptedDoor();
   });
 

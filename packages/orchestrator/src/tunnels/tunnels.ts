@@ -2,14 +2,12 @@
 import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
-import type { WaitingLine } from "../jobs/waiting-line.ts";
+import type { SearchContext } from "../jobs/exit-search.ts";
+import { sessionState } from "../jobs/job-log.ts";
 import { Tunnel, type TunnelContext } from "./tunnel.ts";
 import type { RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
 
-interface TunnelsOptions {
-  readonly waitingLine: WaitingLine;
-  /** How long a tunnel waits for a free agent before `no_agent_available`. Milliseconds. */
-  readonly queueWaitMs: number;
+interface TunnelsOptions extends Omit<SearchContext, "now"> {
   /** A tunnel through which nothing has passed for so long is ended. Milliseconds; default 10 minutes. */
   readonly idleMs?: number;
   readonly logger: Logger;
@@ -45,8 +43,7 @@ export class Tunnels {
   constructor(options: TunnelsOptions) {
     this.#logger = options.logger;
     this.#context = {
-      line: options.waitingLine,
-      queueWaitMs: options.queueWaitMs,
+      ...options,
       now: options.now ?? (() => performance.now()),
       ended: (tunnel, code) => this.#onEnded(tunnel, code),
     };
@@ -134,6 +131,7 @@ function logTunnel(logger: Logger, tunnel: Tunnel, { code, nowMs }: TunnelEnd): 
     port: request.port,
     code,
     attempts: tunnel.attempts.length,
+    session: sessionState(tunnel.session),
     bytesSent: attempt?.sentBytes ?? 0,
     bytesReceived: attempt?.receivedBytes ?? 0,
     ms: roundMs(nowMs - tunnel.startedAtMs),
