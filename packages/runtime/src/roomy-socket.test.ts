@@ -51,7 +51,10 @@ test("roomySocket gives what came in several reads before, and an end that came 
     await until("the next piece", () => (accepted.read(0), accepted.readableLength > index * 4));
   }
   client.end();
-  await until("the end", () => Reflect.get(accepted, "_readableState").ended === true);
+  await until(
+    "the end",
+    () => (Reflect.get(accepted, "_readableState") as { ended: boolean }).ended,
+  );
   const { reads, early } = roomySocket(accepted);
   const socket = accepted;
   assert.ok(reads);

@@ -187,7 +187,7 @@ function listenFor(server: Server, forwarder: Forwarder): void {
   server.on("request", forward);
   server.on("checkContinue", forward);
   server.on("upgrade", (request, socket, head: Buffer) =>
-    forwarder.upgrade(request, socket, head, ORDER),
+    forwarder.upgrade(request, { socket, early: head }, ORDER),
   );
 }
 

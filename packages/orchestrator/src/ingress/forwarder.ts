@@ -15,6 +15,13 @@ import { sendProxyErrorOnSocket } from "./proxy-error.ts";
 import { RequestTurns } from "./request-turns.ts";
 import { UpgradeClient } from "./upgrade-client.ts";
 
+/** A connection that Node's HTTP server has let go of. */
+export interface BareConnection {
+  readonly socket: Duplex;
+  /** What came behind the request. */
+  readonly early: Buffer;
+}
+
 /**
  * Sends requests in absolute form on to their targets. It is given those whose head is well-formed and whose client
  * has proven itself; whether the target may be reached is its own to judge.
@@ -23,7 +30,7 @@ export interface Forwarder {
   /** Answers the request, whatever happens; never throws. */
   forward(request: IncomingMessage, response: ServerResponse, order: DoorRequest): void;
   /** The same for one that asks to become a WebSocket; from here on nobody else listens to the socket. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, order: DoorRequest): void;
+  upgrade(request: IncomingMessage, connection: BareConnection, order: DoorRequest): void;
 }
 
 /** What a forwarder needs of its node. */
@@ -67,11 +74,11 @@ class TunnelForwarder implements Forwarder {
     this.#turns.take(response, () => exchange.start());
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, order: DoorRequest): void {
+  upgrade(request: IncomingMessage, { socket, early }: BareConnection, order: DoorRequest): void {
     // What is left to be said on the connection would end up in the WebSocket.
     if (this.#turns.isBusy(request.socket)) return void socket.destroy();
     if (!(socket instanceof Socket)) return refuseBody(socket, order);
-    const client = new UpgradeClient(socket, head);
+    const client = new UpgradeClient(socket, early);
     const target = this.#judge(request, client, order)?.target;
     if (target === undefined) return;
     const forward = { request, client, upgrade: client, target, order, maxForwards: undefined };

@@ -90,7 +90,9 @@ export class ProxyDoor {
     const serve = server.listeners(event).find(({ name }) => name === "connectionListener");
     if (serve === undefined) throw new Error("The HTTP server takes its connections elsewhere");
     server.off(event, serve as () => void);
-    this.#serveHttp = (socket) => void Reflect.apply(serve, server, [socket]);
+    this.#serveHttp = (socket) => {
+      Reflect.apply(serve, server, [socket]);
+    };
     server.on(event, this.#accept);
     // What is expected of the target, the target answers.
     server.on("checkContinue", this.handle);
@@ -126,7 +128,7 @@ export class ProxyDoor {
       const flaw = judgeHead(head);
       if (flaw !== undefined) throw flaw.error;
       const order = this.#admit(request.socket, head, requestId);
-      this.#options.forwarder.upgrade(request, socket, early, order);
+      this.#options.forwarder.upgrade(request, { socket, early }, order);
     } catch (thrown) {
       sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId), { requestId });
     }

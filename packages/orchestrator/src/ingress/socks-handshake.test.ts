@@ -30,7 +30,7 @@ function run(chunks: Iterable<readonly number[]>) {
       } else {
         sent.push(...step.bytes);
         isOver = step.kind === "refuse";
-        if (isOver) heard.push("refused");
+        heard.push(...(isOver ? ["refused"] : []));
       }
     }
   }
