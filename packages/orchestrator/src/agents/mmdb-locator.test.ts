@@ -79,6 +79,13 @@ test("MmdbFile: an IPv6 address is not looked up among IPv4 ones", async (t) => 
   assert.equal(file.find("2001:db8::1"), undefined);
 });
 
+test("MmdbFile: what is no address has no record", async (t) => {
+  const { open, write } = await setup(t);
+  const file = open(await write(encodeMmdb("Any", { "0.0.0.0/1": "somewhere" })));
+  assert.equal(file.find("1.2.3.4"), "somewhere");
+  for (const text of ["", "home.example", "1.2.3"]) assert.equal(file.find(text), undefined, text);
+});
+
 test("MmdbFile: what is none, damaged or of another format is refused", async (t) => {
   const { folder, open, write } = await setup(t);
   const good = encodeMmdb("Any", { "203.0.113.0/24": { city: "x" } });
