@@ -40,6 +40,8 @@ export class TunnelSocket extends Duplex {
     // Strings come from node:http alone, and are parts of a head: see `_write`.
     super({ highWaterMark: HIGH_WATER_BYTES, decodeStrings: false });
     this.#exchange = exchange;
+    // Nothing is asked for behind the end.
+    this.once("end", () => this.#payBack());
   }
 
   /** Bytes of the target so far. */
