@@ -19,6 +19,14 @@ export interface Answer {
   readonly body: string;
 }
 
+/** Responses that `send` has given their whole answer. */
+const whole = new WeakSet<ServerResponse>();
+
+/** Whether a response has its whole answer, and needs nothing more but to be read. */
+export function hasWholeAnswer(response: ServerResponse): boolean {
+  return whole.has(response);
+}
+
 /** Tells a client that waits for it to send its body. Source: RFC 9110 §10.1.1. */
 export function askForBody(response: ServerResponse): void {
   if (response.req.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
@@ -27,6 +35,7 @@ export function askForBody(response: ServerResponse): void {
 /** Sends an answer; nothing happens when the client has gone or an answer has begun. */
 export function send(response: ServerResponse, { status, headers, body }: Answer): void {
   if (response.destroyed || response.headersSent) return;
+  whole.add(response);
   const length = { "Content-Length": Buffer.byteLength(body) };
   if (!hasLargeRest(response)) {
     response.writeHead(status, { ...headers, ...length });
@@ -67,6 +76,11 @@ export function sendOnSocket(socket: Duplex, { status, headers, body }: Answer):
   const lines = Object.entries({ ...headers, "Content-Length": Buffer.byteLength(body) });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${head}\r\n${body}`);
+  closeSoon(socket);
+}
+
+/** Ends a connection once its client has had the time to read the last answer; what it still sends is dropped. */
+export function closeSoon(socket: Duplex): void {
   // Sees the client's own end, which may come sooner.
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);

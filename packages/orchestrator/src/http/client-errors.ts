@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { ProxyError } from "@porchlight/protocol/errors";
-import { closing, send, sendOnSocket, type Answer } from "./answer.ts";
+import { closeSoon, closing, hasWholeAnswer, send, sendOnSocket, type Answer } from "./answer.ts";
 
 /** Node's code → the specific status and what was wrong. */
 const FLAWS: Readonly<Record<string, readonly [status: number, message: string]>> = {
@@ -38,7 +38,9 @@ export class ClientErrors {
   /** Takes the `clientError` events of a server. */
   readonly answer = (error: Error & { readonly code?: string }, socket: Duplex): void => {
     const current = this.#current.get(socket);
-    if (error.code === "ECONNRESET" || current?.headersSent === true) socket.destroy();
+    // Its request has been answered already: the client is to read that, whatever comes behind.
+    if (current !== undefined && hasWholeAnswer(current)) closeSoon(socket);
+    else if (error.code === "ECONNRESET" || current?.headersSent === true) socket.destroy();
     else if (current !== undefined) send(current, this.#answerTo(error));
     else sendOnSocket(socket, this.#answerTo(error));
   };

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
 import { createId } from "@porchlight/runtime/ids";
+import { closeSoon } from "../http/answer.ts";
 import type { Admission } from "./admission.ts";
 import { tunnelRequest, type DoorRequest, type ProxyRules } from "./door-request.ts";
 import { PROXY_ERRORS } from "./proxy-error.ts";
@@ -10,9 +11,6 @@ import { SocksHandshake, type SocksStep } from "./socks-handshake.ts";
 import { SOCKS_REPLY, socksReply } from "./socks-reply.ts";
 import { TunnelClient, type TunnelAnswers, type TunnelOpener } from "./tunnel-client.ts";
 import type { Visit } from "./visitors.ts";
-
-/** How long the last reply has to be read before the connection is gone. Milliseconds. */
-const LINGER_MS = 500;
 
 /** Where SOCKS clients are let in. */
 export interface SocksParts {
@@ -128,9 +126,6 @@ export class SocksClient implements TunnelAnswers {
   #end(bytes: Uint8Array): void {
     this.#stopReading();
     this.#socket.end(bytes);
-    // Sees the client's own end, which may come sooner.
-    this.#socket.resume();
-    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
-    this.#socket.once("close", () => clearTimeout(timer));
+    closeSoon(this.#socket);
   }
 }
