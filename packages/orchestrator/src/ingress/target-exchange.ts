@@ -63,8 +63,6 @@ export class TargetExchange {
       createConnection: () => socket,
       maxHeaderSize: MAX_HEADER_BYTES,
     });
-    // Counted here: beyond a count of its own, Node would leave headers out without a word.
-    this.outgoing.maxHeadersCount = 0;
     socket.on("error", this.#onError);
     this.outgoing.on("error", this.#onError);
     this.outgoing.on("information", this.#onInformation);
