@@ -32,6 +32,7 @@ export class PlainTunnel implements TunnelExchange, RunningTunnel {
   hasEnded = false;
   readonly #door: TunnelDoor;
   readonly #socket: Socket;
+  #hasTargetEnded = false;
   #isOver = false;
 
   constructor(request: TunnelRequest, door: TunnelDoor, port: number) {
@@ -40,7 +41,7 @@ export class PlainTunnel implements TunnelExchange, RunningTunnel {
     this.#socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     this.#socket.on("connect", () => this.#open());
     this.#socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    this.#socket.on("end", () => this.#isOver || door.onEnd());
+    this.#socket.on("end", () => this.#onEnd());
     this.#socket.on("drain", () => this.#isOver || door.onDrain());
     this.#socket.on("error", () => this.break("connection_reset"));
   }
@@ -56,6 +57,7 @@ export class PlainTunnel implements TunnelExchange, RunningTunnel {
   end(): void {
     this.hasEnded = true;
     this.#socket.end();
+    this.#settle();
   }
 
   consume(bytes: number): void {
@@ -80,6 +82,17 @@ export class PlainTunnel implements TunnelExchange, RunningTunnel {
     this.#isOver = true;
     this.#socket.destroy();
     this.#door.onError(new ProxyError(code, "It broke"), ATTEMPTS);
+  }
+
+  #onEnd(): void {
+    if (this.#isOver) return;
+    this.#hasTargetEnded = true;
+    this.#door.onEnd();
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.hasEnded && this.#hasTargetEnded) this.#isOver = true;
   }
 
   #open(): void {

@@ -5,6 +5,7 @@
 import { request as openRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { headerValue } from "@porchlight/protocol/header-list";
+import { isFieldValue } from "@porchlight/protocol/http-field";
 import { MAX_HEADER_BYTES, MAX_HEADERS } from "@porchlight/protocol/limits";
 import { exactHeaders, flushHead } from "../http/exact-headers.ts";
 import type { TunnelSocket } from "../tunnels/tunnel-socket.ts";
@@ -44,7 +45,8 @@ export class TargetExchange {
   readonly #request: TargetRequest;
   readonly #listener: TargetListener;
   #interim = 0;
-  #isHeadSeen = false;
+  /** Once its head has been judged. */
+  #response: IncomingMessage | undefined;
   #isOver = false;
 
   /** @throws {TypeError} when node:http finds a header that it cannot write */
@@ -61,8 +63,6 @@ export class TargetExchange {
       createConnection: () => socket,
       maxHeaderSize: MAX_HEADER_BYTES,
     });
-    // Counted here: beyond a count of its own, Node would leave headers out without a word.
-    this.outgoing.maxHeadersCount = 0;
     socket.on("error", this.#onError);
     this.outgoing.on("error", this.#onError);
     this.outgoing.on("information", this.#onInformation);
@@ -78,7 +78,7 @@ export class TargetExchange {
   /** Ends it now; the listener hears nothing more. */
   abort(error: ProxyError): void {
     this.#isOver = true;
-    this.#socket.destroy(error);
+    this.#socket.abort(error);
   }
 
   /** The response is complete and so is the request: the target may close. */
@@ -101,7 +101,7 @@ export class TargetExchange {
     if (this.#isOver) return;
     const flaw = flawOf(response);
     if (flaw !== undefined) return this.#refuse(flaw);
-    this.#isHeadSeen = true;
+    this.#response = response;
     this.#listener.onResponse(response);
   };
 
@@ -114,7 +114,10 @@ export class TargetExchange {
   };
 
   readonly #onError = (error: Error): void => {
-    const phase = this.#isHeadSeen ? "body" : this.#socket.receivedBytes > 0 ? "head" : "request";
+    // What a target says behind its answer, or how it ends, takes nothing away from it.
+    if (this.#response?.complete === true) return;
+    const phase =
+      this.#response !== undefined ? "body" : this.#socket.receivedBytes > 0 ? "head" : "request";
     this.#fail(targetFailure(error, phase, this.#request.where));
   };
 
@@ -137,14 +140,12 @@ interface InterimResponse {
 const TOO_MANY_HEADERS = `sent more than ${MAX_HEADERS} headers`;
 
 /** What node:http lets pass as a response and is none, or cannot be passed on. */
-function flawOf({
-  statusCode = 0,
-  httpVersionMajor,
-  rawHeaders,
-}: IncomingMessage): string | undefined {
+function flawOf(response: IncomingMessage): string | undefined {
+  const { statusCode = 0, statusMessage = "", httpVersionMajor, rawHeaders } = response;
   if (httpVersionMajor !== 1) return "answered in another version of HTTP";
   // A 101 that says not to what, or a status below all others.
   if (statusCode < 200) return "answered with a status that ends no request";
+  if (!isFieldValue(statusMessage)) return "gave a reason that is none";
   if (rawHeaders.length > MAX_HEADERS * 2) return TOO_MANY_HEADERS;
   const coding = headerValue(rawHeaders, "transfer-encoding");
   // No other was asked for. Source: RFC 9112 §6.1.

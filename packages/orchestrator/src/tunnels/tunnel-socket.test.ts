@@ -28,7 +28,7 @@ class NotedExchange implements TunnelExchange {
   }
 
   abort(code: string): void {
-    this.aborted.push(code);
+    if (this.aborted.length === 0) this.aborted.push(code);
   }
 }
 
@@ -117,11 +117,20 @@ test("TunnelSocket: destroyed, it breaks the tunnel off with the reason, and giv
   socket.on("error", () => undefined);
   socket.onData(CHUNK);
   socket.onData(CHUNK);
-  socket.destroy(new ProxyError("target_timeout", "Too late"));
+  socket.abort(new ProxyError("target_timeout", "Too late"));
   socket.onData(CHUNK);
   await until("the end", () => socket.closed);
   assert.deepEqual(exchange.aborted, ["target_timeout"]);
   assert.equal(exchange.consumedBytes, 3 * CHUNK.length);
+});
+
+test("TunnelSocket: destroyed without a word, it is broken off for the reason that follows", async () => {
+  const { socket, exchange } = open();
+  socket.on("error", () => undefined);
+  socket.destroy();
+  socket.abort(new ProxyError("target_protocol_error", "Garbage"));
+  await until("the end", () => socket.closed);
+  assert.deepEqual(exchange.aborted, ["target_protocol_error"]);
 });
 
 test("close: what still comes is dropped, and the target's end is waited for", async () => {
@@ -143,7 +152,9 @@ test("close: a target that does not end its side is left", async (context) => {
   context.mock.timers.tick(999);
   assert.equal(socket.destroyed, false);
   context.mock.timers.tick(1);
+  context.mock.timers.reset();
   await once(socket, "close");
+  await until("the tunnel to be left", () => exchange.aborted.length > 0);
   assert.deepEqual(exchange.aborted, ["cancelled"]);
 });
 

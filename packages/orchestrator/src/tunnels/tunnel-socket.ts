@@ -76,6 +76,12 @@ export class TunnelSocket extends Duplex {
 
   // ── ends ──
 
+  /** Breaks the tunnel off. */
+  abort(error: ProxyError): void {
+    if (!this.#isReleased) this.#abort(error);
+    this.destroy(error);
+  }
+
   /** Ends it gracefully when all is said: what the target still sends is dropped, and it has a second to end its side. */
   close(): void {
     if (this.destroyed) return;
@@ -120,7 +126,8 @@ export class TunnelSocket extends Duplex {
     this.#payBack();
     this.#exchange.consume(this.#waiting.bytes);
     this.#waiting.takeAll();
-    if (!this.#isReleased) this.#abort(error);
+    // node:http destroys first, and says why behind it: whoever knows a reason gives it before.
+    if (!this.#isReleased) process.nextTick(this.#abort, NOT_NEEDED);
     done(error);
   }
 
@@ -137,11 +144,10 @@ export class TunnelSocket extends Duplex {
     this.#exchange.consume(bytes);
   }
 
-  /** Does nothing once both sides have ended. */
-  #abort(error: Error | null): void {
-    const { code, message } = error instanceof ProxyError ? error : NOT_NEEDED;
+  /** Does nothing once both sides have ended, or it was broken off for another reason. */
+  readonly #abort = ({ code, message }: ProxyError): void => {
     this.#exchange.abort(code, message);
-  }
+  };
 }
 
 const NOT_NEEDED = new ProxyError("cancelled", "The tunnel is no longer needed");
