@@ -86,6 +86,17 @@ export class Cluster implements AsyncDisposable {
     return `${this.certificate ? "https" : "http"}://127.0.0.1:${this.port}`;
   }
 
+  /** Port of the proxy door; another one after a restart. */
+  get proxyPort(): number {
+    return proxyPortOf(this.orchestrator);
+  }
+
+  /** URL of the proxy door with the client's key, for a username that may have parameters. */
+  proxyUrl(username = "any"): string {
+    const scheme = this.certificate ? "https" : "http";
+    return `${scheme}://${username}:${KEYS.client}@127.0.0.1:${this.proxyPort}`;
+  }
+
   /** What agents dial: the relay, if there is one. */
   get agentUrl(): string {
     const scheme = this.certificate ? "wss" : "ws";
@@ -238,6 +249,7 @@ function startOrchestrator(how: {
     env: {
       ...ORCHESTRATOR_ENV,
       ORCH_LISTEN: `127.0.0.1:${port}`,
+      ORCH_PROXY_LISTEN: "127.0.0.1:0",
       ORCH_DATA_DIR: folder.path,
       ...(certificate
         ? { ORCH_TLS_CERT: certificate.certFile, ORCH_TLS_KEY: certificate.keyFile }
@@ -254,6 +266,17 @@ async function boundPort(orchestrator: Program): Promise<number> {
   await orchestrator.ready(listening, 15_000);
   const line = orchestrator.logs.find(({ text }) => listening.test(text));
   return Number(listening.exec(line?.text ?? "")?.[1]);
+}
+
+/**
+ * The port that the orchestrator says its proxy listens on.
+ * @throws {Error} when it has not said so
+ */
+function proxyPortOf(orchestrator: Program): number {
+  const listening = /proxy.*127\.0\.0\.1:(\d+)/i;
+  const line = orchestrator.logs.find(({ text }) => listening.test(text));
+  if (line === undefined) throw new Error("The orchestrator has no proxy door");
+  return Number(listening.exec(line.text)?.[1]);
 }
 
 /** How to run Node with these arguments and no more than so many descriptors. */
