@@ -8,4 +8,7 @@ socket.addEventListener("message", ({ data }) => {
   console.log(data);
   socket.close();
 });
-socket.addEventListener("error", ({ error }) => console.error(error));
+socket.addEventListener("error", ({ message }) => {
+  console.error(message);
+  process.exitCode = 1;
+});
