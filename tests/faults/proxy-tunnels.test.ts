@@ -1,0 +1,215 @@
+/** Tunnels through the proxy when something goes wrong at either end, or in between. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { test } from "node:test";
+import { KEYS, startCluster, type Cluster } from "@porchlight/testkit/cluster";
+import { openRaw, type RawConnection } from "@porchlight/testkit/raw-http";
+import { startTarget } from "@porchlight/testkit/target-server";
+import { until } from "@porchlight/testkit/until";
+
+const LOGIN = `Proxy-Authorization: Basic ${Buffer.from(`any:${KEYS.client}`).toString("base64")}\r\n`;
+
+function head(port: number): string {
+  return `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${LOGIN}\r\n`;
+}
+
+async function openTunnel(cluster: Cluster, port: number): Promise<RawConnection> {
+  const connection = await openRaw(cluster.proxyPort, { allowHalfOpen: true });
+  connection.write(head(port));
+  await connection.untilText("200 Connection Established\r\n");
+  await connection.untilText("\r\n\r\n");
+  return connection;
+}
+
+/** A target that hands its connections to a test. */
+class Sockets implements AsyncDisposable {
+  readonly accepted: Socket[] = [];
+  readonly #server: Server;
+
+  constructor(onSocket: (socket: Socket) => void = () => undefined) {
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.accepted.push(socket);
+      socket.on("error", () => socket.destroy());
+      onSocket(socket);
+    });
+  }
+
+  async listen(): Promise<this> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return this;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get open(): number {
+    return this.accepted.filter(({ destroyed }) => !destroyed).length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.accepted) socket.destroy();
+    this.#server.close();
+  }
+}
+
+async function metric(cluster: Cluster, name: string): Promise<number> {
+  const { body } = await cluster.admin.call({ method: "GET", path: "/metrics" });
+  return Number(new RegExp(`^porchlight_${name} (\\d+)`, "m").exec(String(body))?.[1]);
+}
+
+test("faults P14: bytes right behind CONNECT arrive, in the same packet and in later ones", async () => {
+  await using cluster = await startCluster();
+  await using target = await startTarget();
+  using connection = await openRaw(cluster.proxyPort);
+  connection.write(`${head(target.port)}GET /echo?ear`);
+  connection.write("ly HTTP/1.1\r\nHost: x\r\n\r\n");
+  const answer = await connection.untilText('"body":""');
+  assert.match(answer, /"path":"\/echo\?early"/);
+});
+
+test("faults P15: after the client's half-close the target still answers in full", async () => {
+  await using cluster = await startCluster();
+  await using target = await new Sockets((socket) => {
+    socket.resume();
+    socket.once("end", () => socket.end(Buffer.alloc(1_000_000, "x")));
+  }).listen();
+  using connection = await openTunnel(cluster, target.port);
+  connection.socket.end("question");
+  await connection.untilEnd(10_000);
+  assert.equal(connection.end, "end");
+  assert.ok(connection.received.length > 1_000_000);
+});
+
+test("faults P16: 10 MiB both ways at once", async () => {
+  await using cluster = await startCluster();
+  const bytes = 10 * 1024 * 1024;
+  let received = 0;
+  await using target = await new Sockets((socket) => {
+    socket.on("data", (chunk: Buffer) => (received += chunk.length));
+    socket.write(Buffer.alloc(bytes, "t"));
+  }).listen();
+  using connection = await openTunnel(cluster, target.port);
+  connection.write(Buffer.alloc(bytes, "c"));
+  await until(
+    "all bytes both ways",
+    () => received === bytes && connection.received.length > bytes,
+    20_000,
+  );
+});
+
+test("faults F1: an agent killed in mid-body resets the client's connection", async () => {
+  await using cluster = await startCluster();
+  await using target = await startTarget();
+  using connection = await openTunnel(cluster, target.port);
+  connection.write("GET /bytes/500000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+  await until("some of the body", () => connection.received.length > 1_000_000);
+  cluster.agents[0]?.kill("SIGKILL");
+  assert.equal(await connection.untilEnd(10_000), "error");
+});
+
+test("faults F2: the tunnels of a frozen agent end within two heartbeats", async () => {
+  await using cluster = await startCluster({ orchestrator: { ORCH_HEARTBEAT_MS: "300" } });
+  await using target = await new Sockets().listen();
+  using connection = await openTunnel(cluster, target.port);
+  cluster.agents[0]?.kill("SIGSTOP");
+  assert.equal(await connection.untilEnd(3_000), "error");
+});
+
+test("faults F22: when an agent's line is cut its tunnels end visibly, and the next one works", async () => {
+  await using cluster = await startCluster({ relay: true });
+  await using target = await startTarget();
+  using connection = await openTunnel(cluster, target.port);
+  cluster.relay?.reset();
+  assert.equal(await connection.untilEnd(5_000), "error");
+  await cluster.untilAvailable(1, 15_000);
+  using next = await openTunnel(cluster, target.port);
+  assert.deepEqual(next.statuses, [200]);
+});
+
+test("faults A28: a client that goes takes its connection to the target along", async () => {
+  await using cluster = await startCluster();
+  await using target = await new Sockets().listen();
+  const connection = await openTunnel(cluster, target.port);
+  await until("the target's connection", () => target.open === 1);
+  connection.socket.resetAndDestroy();
+  await until("its end", () => target.open === 0, 1_000);
+});
+
+test("faults F10: a client that reads nothing of 1 GB costs little memory and holds no other up", async () => {
+  await using cluster = await startCluster();
+  await using target = await startTarget();
+  using slow = await openTunnel(cluster, target.port);
+  slow.socket.pause();
+  slow.write("GET /bytes/1000000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+  const before = cluster.orchestrator.usage.rssBytes;
+  for (let round = 0; round < 20; round++) {
+    using fast = await openTunnel(cluster, target.port);
+    fast.write("GET /bytes/100000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    await until("the fast answer", () => fast.received.length > 100_000, 2_000);
+  }
+  assert.ok(cluster.orchestrator.usage.rssBytes - before < 100_000_000);
+});
+
+test("an idle tunnel is ended after ORCH_TUNNEL_IDLE_MS, one with a little traffic is not", async () => {
+  await using cluster = await startCluster({ orchestrator: { ORCH_TUNNEL_IDLE_MS: "1000" } });
+  await using target = await new Sockets((socket) => socket.pipe(socket)).listen();
+  using idle = await openTunnel(cluster, target.port);
+  using alive = await openTunnel(cluster, target.port);
+  const traffic = setInterval(() => alive.write("."), 200);
+  try {
+    await idle.untilEnd(5_000);
+    assert.equal(alive.end, undefined);
+  } finally {
+    clearInterval(traffic);
+  }
+});
+
+test("one key has so many connections, and the next is 429", async () => {
+  await using cluster = await startCluster({
+    orchestrator: { ORCH_PROXY_CONNECTIONS_PER_KEY: "2" },
+  });
+  await using target = await new Sockets().listen();
+  using _first = await openTunnel(cluster, target.port);
+  using second = await openTunnel(cluster, target.port);
+  using third = await openRaw(cluster.proxyPort);
+  third.write(head(target.port));
+  assert.match(await third.untilText("}"), /^HTTP\/1\.1 429 [\s\S]*rate_limited/);
+  second.socket.resetAndDestroy();
+  await until("room again", async () => (await metric(cluster, "tunnels_in_flight")) === 1);
+  using fourth = await openTunnel(cluster, target.port);
+  assert.deepEqual(fourth.statuses, [200]);
+});
+
+test("1,000 tunnels opened and broken off at random leave nothing behind", async () => {
+  await using cluster = await startCluster({
+    agent: { AGENT_MAX_CONCURRENCY: "256" },
+    orchestrator: { ORCH_LOG_LEVEL: "info" },
+  });
+  await using target = await new Sockets((socket) => socket.pipe(socket)).listen();
+  const socketsBefore = cluster.orchestrator.usage.sockets;
+  let seed = 42;
+  const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+  async function one(): Promise<void> {
+    const connection = await openRaw(cluster.proxyPort);
+    connection.write(head(target.port));
+    const choice = random();
+    if (choice > 0.3) await connection.untilText("\r\n\r\n", 10_000);
+    if (choice > 0.5) connection.write("x".repeat(Math.floor(random() * 50_000)));
+    if (choice > 0.8) connection.socket.end();
+    else if (choice > 0.6) connection.socket.resetAndDestroy();
+    connection[Symbol.dispose]();
+    if (random() > 0.8) target.accepted.at(-1)?.resetAndDestroy();
+  }
+  for (let round = 0; round < 20; round++) await Promise.all(Array.from({ length: 50 }, one));
+  const isClean = async (): Promise<boolean> =>
+    (await metric(cluster, "tunnels_in_flight")) === 0 &&
+    (await metric(cluster, "proxy_connections_open")) === 0 &&
+    cluster.orchestrator.usage.sockets <= socketsBefore + 1 &&
+    target.open === 0;
+  await until("everything to be gone", isClean, 10_000);
+  const [agent] = await cluster.client.agents();
+  assert.equal(agent?.inFlight, 0);
+});
