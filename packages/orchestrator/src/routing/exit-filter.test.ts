@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Candidate } from "./candidate.ts";
 import { compileFilter, matches, type ExitFilter } from "./exit-filter.ts";
+import { Pacing } from "./pacing.ts";
 import { explainShortage, hasServing } from "./shortage.ts";
-import { wish } from "./wish-fixture.ts";
+import { wish, type Agent } from "./wish-fixture.ts";
 
-function agent(part: Partial<Candidate> = {}): Candidate {
+function agent(part: Partial<Agent> = {}): Agent {
   return {
     id: "agent_1",
     name: "attic",
@@ -23,7 +23,7 @@ function agent(part: Partial<Candidate> = {}): Candidate {
 
 const berlin = compileFilter({ labels: { site: "berlin" } });
 
-function explain(records: readonly Candidate[], filter: ExitFilter): string {
+function explain(records: readonly Agent[], filter: ExitFilter): string {
   return explainShortage(records, { ...wish(), filter }, { pacing: undefined, nowMs: 0 });
 }
 
@@ -99,6 +99,36 @@ describe("explainShortage", () => {
     assert.equal(
       explain([agent({ link: {} })], compileFilter({}, true)),
       "No connected agent carries tunnels",
+    );
+  });
+
+  it("says that pacing is why, when it is", () => {
+    const pacing = new Pacing<Agent>({ perSecond: 2, concurrent: undefined });
+    const pool = [agent({ maxConcurrency: 8 }), agent({ inFlight: 1 })];
+    pacing.begin(pool[0]!, wish().target, 0);
+    assert.equal(
+      explainShortage(pool, wish<Agent>(), { pacing, nowMs: 100 }),
+      "All 2 matching agents are busy or paced: at most 2 requests per second through one exit to example.com",
+    );
+    assert.equal(
+      explainShortage(pool, wish<Agent>({}, { only: pool[0]! }), { pacing, nowMs: 100 }),
+      "The session's exit is busy or paced: at most 2 requests per second through one exit to example.com",
+    );
+    const elsewhere = wish<Agent>({}, { host: "other.example" });
+    pool[0]!.inFlight = 8;
+    assert.equal(
+      explainShortage(pool, elsewhere, { pacing, nowMs: 100 }),
+      "All 2 matching agents are busy",
+    );
+  });
+
+  it("says that it was the session's exit that was waited for", () => {
+    const busy = agent({ inFlight: 1 });
+    const pool = [busy, agent()];
+    const paced = { pacing: undefined, nowMs: 0 };
+    assert.equal(
+      explainShortage(pool, wish<Agent>({}, { only: busy }), paced),
+      "The session's exit is busy",
     );
   });
 });

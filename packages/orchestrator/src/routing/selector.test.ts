@@ -101,8 +101,9 @@ describe("Selector, round-robin, when agents are passed over", () => {
       }
     }
     const counts = new Map<string, number>();
+    const random = randomFrom(2);
     for (let turn = 0; turn < 3_000; turn++) {
-      const target = turn % 3 === 0 ? shop : anyone;
+      const target = random() < 1 / 3 ? shop : anyone;
       const name = `${target === shop ? "shop" : "any"} ${selector.select(target, 0)?.name}`;
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
@@ -257,15 +258,15 @@ describe("Selector, exit health", () => {
   }
 
   for (const strategy of SELECTION_STRATEGIES) {
-    for (const size of [2, 40, 200]) {
+    for (const size of [2, 30, 200]) {
       it(`${strategy} of ${size}: prefers others for that target, and them alone for no other target`, () => {
         const pool = agents(size);
         const selector = selectorOf(pool, strategy);
         for (const record of pool.slice(1)) cool(selector, record);
         const picked = new Set<Agent | undefined>();
         for (let turn = 0; turn < 20; turn++) {
-          if (size <= 40) assert.equal(selector.select(shop, 0), pool[0]);
-          picked.add(selector.select(news, 0));
+          if (size <= 30) assert.equal(selector.select(shop, 0), pool[0]);
+          picked.add(selector.select(news, 0)).add(selector.select(news, 0));
         }
         if (strategy !== "fastest") assert.ok(picked.size > 1);
       });
@@ -276,7 +277,7 @@ describe("Selector, exit health", () => {
         for (const [index, record] of pool.entries()) cool(selector, record, shop, 1_000 - index);
         const found = selector.select(shop, 1_000);
         assert.ok(found !== undefined);
-        if (size <= 40) assert.equal(found, pool.at(-1));
+        if (size <= 30) assert.equal(found, pool.at(-1));
       });
     }
   }
@@ -304,7 +305,7 @@ describe("Selector, exit health", () => {
       Object.defineProperty(record, "inFlight", { get: () => (looks++, 0) });
     }
     assert.ok(selector.select(shop, 0));
-    assert.ok(looks <= 64, `${looks}`);
+    assert.ok(looks <= 33, `${looks}`);
   });
 });
 

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, it, mock } from "node:test";
+import type { ErrorCode, ProxyError } from "@porchlight/protocol/errors";
+import { createLogger } from "@porchlight/runtime/logger";
+import { completed, DispatchFixture } from "../jobs/dispatch-fixture.ts";
+import type { ScriptedLink } from "../jobs/scripted-agent.ts";
+import { AFFINITY_IDLE_MS } from "../routing/affinities.ts";
+import type { SessionWish } from "../routing/request-options.ts";
+import type { OpenedTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
+import { Tunnels } from "./tunnels.ts";
+
+const SESSION: SessionWish = { id: "cart", ttlMs: 86_400_000, strict: false };
+
+const REQUEST: TunnelRequest = {
+  id: "job_1",
+  requestId: "req_1",
+  account: "acme",
+  host: "example.com",
+  port: 443,
+  targeting: {},
+  session: SESSION,
+  priority: 5,
+  openTimeoutMs: 10_000,
+  maxRetries: 2,
+};
+
+/** Remembers how its tunnel was opened, or why it was not. */
+class NotedDoor implements TunnelDoor {
+  opened: OpenedTunnel | undefined;
+  code: ErrorCode | undefined;
+
+  onOpen(opened: OpenedTunnel): void {
+    this.opened = opened;
+  }
+
+  onData(): void {}
+
+  onEnd(): void {}
+
+  onDrain(): void {}
+
+  onError(error: ProxyError): void {
+    this.code = error.code;
+  }
+}
+
+let world: DispatchFixture;
+let tunnels: Tunnels;
+
+beforeEach(() => {
+  world = new DispatchFixture();
+  tunnels = new Tunnels({
+    waitingLine: world.line,
+    selector: world.selector,
+    affinities: world.affinities,
+    queueWaitMs: 1_000,
+    logger: createLogger({
+      name: "test",
+      level: "info",
+      pretty: false,
+      destination: { write: (text) => void world.logged.push(text) },
+    }),
+    now: Date.now,
+  });
+});
+
+afterEach(() => world.dispose());
+
+/** Asks for a tunnel of the session; whoever is asked connects. */
+function open(part: Partial<TunnelRequest> = {}): NotedDoor {
+  const door = new NotedDoor();
+  tunnels.open({ ...REQUEST, ...part }, door);
+  for (const record of world.registry.records) {
+    for (const tunnel of (record.link as ScriptedLink).tunnels) tunnel.connect();
+  }
+  return door;
+}
+
+function disconnect(name: string): void {
+  const record = world.record(name);
+  world.registry.dispose(record, record.link?.id ?? "");
+}
+
+it("a session of jobs goes on in tunnels with the same targeting, and the other way round", async () => {
+  const [a] = world.connect(3);
+  const targeting = { labels: {} };
+  const first = world.run({ session: SESSION, targeting });
+  a!.jobs.pop()!.answer();
+  await completed(first);
+  for (let turn = 0; turn < 3; turn++) {
+    const { opened } = open({ targeting });
+    assert.equal(opened?.exit.name, "a");
+    assert.equal(opened.session?.moved, false);
+    assert.equal(opened.session.id, "cart");
+  }
+  const last = world.run({ session: SESSION, targeting });
+  a!.jobs.pop()!.answer();
+  assert.equal((await completed(last)).serving.exit.name, "a");
+});
+
+it("other filters are session_mismatch for a tunnel too", () => {
+  world.connect(2);
+  open();
+  assert.equal(open({ targeting: { agent: "b" } }).code, "session_mismatch");
+});
+
+it("an open tunnel keeps its session alive for hours, and outlives its end", () => {
+  world.connect(2);
+  const tunnel = open();
+  mock.timers.tick(7_200_000);
+  assert.equal(open().opened?.exit.name, "a");
+  mock.timers.tick(86_400_000);
+  assert.equal(open().opened?.exit.name, "b");
+  assert.equal(tunnel.code, undefined);
+  assert.equal(world.record("a").inFlight, 2);
+});
+
+it("a minute after its last tunnel has ended, a session begins anew", () => {
+  const [a] = world.connect(2);
+  open().opened?.exchange.abort("cancelled", "done");
+  mock.timers.tick(AFFINITY_IDLE_MS - 1);
+  const again = open();
+  assert.equal(again.opened?.exit.name, "a");
+  a!.tunnels.at(-1)!.fail("connection_reset");
+  mock.timers.tick(AFFINITY_IDLE_MS);
+  const { opened } = open();
+  assert.deepEqual([opened?.exit.name, opened?.session?.moved], ["b", false]);
+});
+
+it("moves when its exit is gone, and says so; strict, it is session_lost", () => {
+  world.connect(2);
+  open();
+  disconnect("a");
+  assert.equal(open({ session: { ...SESSION, strict: true } }).code, "session_lost");
+  const { opened } = open();
+  assert.deepEqual([opened?.exit.name, opened?.session?.moved], ["b", true]);
+  opened?.exchange.abort("cancelled", "done");
+  const last = JSON.parse(world.logged.at(-1) ?? "") as { session: string };
+  assert.equal(last.session, "moved");
+});
+
+it("is not tried on another exit after a target's failure", () => {
+  const [a, b] = world.connect(2);
+  const door = new NotedDoor();
+  tunnels.open(REQUEST, door);
+  a!.tunnels[0]!.fail("dns_failed");
+  assert.equal(door.code, "dns_failed");
+  assert.equal(b!.tunnels.length, 0);
+});
+
+it("may choose again after an agent's failure before any tunnel was open, even when strict", () => {
+  const [a, b] = world.connect(2);
+  const door = new NotedDoor();
+  tunnels.open({ ...REQUEST, session: { ...SESSION, strict: true } }, door);
+  a!.tunnels[0]!.fail("agent_lost");
+  b!.tunnels[0]!.connect();
+  assert.equal(door.opened?.session?.moved, false);
+});
+
+it("an agent that breaks open tunnels cools down; a target that ends them is none of its business", () => {
+  const [a] = world.connect(2);
+  for (let tunnel = 0; tunnel < 6; tunnel++) open();
+  for (const tunnel of a!.tunnels.slice(0, 3)) tunnel.fail("connection_reset");
+  assert.deepEqual(world.selector.health.open(Date.now()), { agents: 0, targets: 0 });
+  for (const tunnel of a!.tunnels.slice(3)) tunnel.fail("agent_lost");
+  assert.deepEqual(world.selector.health.open(Date.now()), { agents: 1, targets: 0 });
+});
