@@ -1,4 +1,5 @@
 /** How long choosing one of 10,000 agents takes, by strategy, by how much the filter leaves, and by what holds agents back. */
+import { whereaboutsOf } from "porchlight/agents/location";
 import {
   SELECTION_STRATEGIES,
   Selector,
@@ -25,6 +26,12 @@ function agent(index: number, busyShare: number): Candidate {
     name: `home-${index}`,
     ip: `203.0.113.${index % 256}`,
     labels: { site: `site-${index % 100}`, tier: index % 2 === 0 ? "gold" : "silver" },
+    whereabouts: whereaboutsOf({
+      country: index % 2 === 0 ? "DE" : "FR",
+      region: `Region ${index % 16}`,
+      city: `City ${index % 100}`,
+      asn: 64_496 + (index % 8),
+    }),
     link: { startTcp: true },
     inFlight: index % 100 < busyShare * 100 ? maxConcurrency : index % 3,
     maxConcurrency,
@@ -38,6 +45,8 @@ const FILTERS: Readonly<Record<string, ExitFilter>> = {
   any: compileFilter({}),
   "1 in 2": compileFilter({ labels: { tier: "gold" } }),
   "1 in 100": compileFilter({ labels: { site: "site-99" } }),
+  "country, 1 in 2": compileFilter({ country: "DE" }),
+  "city, 1 in 100": compileFilter({ country: "FR", city: "city_99" }),
   "1 of all": compileFilter({ agent: "home-9999" }),
 };
 

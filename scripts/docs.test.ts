@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { exampleBlock } from "./docs/example.ts";
 import { judgeLedger } from "./docs/ledger.ts";
 import { formatValue, limitsTable } from "./docs/limits.ts";
 import { judgeLinks } from "./docs/links.ts";
@@ -14,8 +15,30 @@ suite("fillPage", () => {
     assert.equal(fillPage(filled, { part: () => "new" }), filled);
   });
 
+  test("gives a part its argument and keeps it", () => {
+    const page = "<!-- generated: part a/b.sh -->\n<!-- end -->\n";
+    const filled = fillPage(page, { part: (argument) => `of ${argument}` });
+    assert.equal(filled, "<!-- generated: part a/b.sh -->\n\nof a/b.sh\n\n<!-- end -->\n");
+    assert.equal(fillPage(filled, { part: (argument) => `of ${argument}` }), filled);
+  });
+
   test("refuses a part that nobody makes", () => {
     assert.throws(() => fillPage(page, {}), /part/);
+  });
+});
+
+suite("exampleBlock", () => {
+  const texts = new Map([["examples/a.sh", "echo\n"]]);
+
+  test("shows the file as it is, with a link and the language", () => {
+    assert.equal(
+      exampleBlock("examples/a.sh", texts),
+      "[examples/a.sh](../examples/a.sh)\n\n```sh\necho\n```",
+    );
+  });
+
+  test("refuses a file that is not there", () => {
+    assert.throws(() => exampleBlock("examples/b.sh", texts), /examples\/b\.sh/);
   });
 });
 

@@ -5,6 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorsTable } from "./docs/errors.ts";
+import { exampleBlock } from "./docs/example.ts";
 import { judgeLedger, type Manifest } from "./docs/ledger.ts";
 import { limitsTable } from "./docs/limits.ts";
 import { judgeLinks, type Page } from "./docs/links.ts";
@@ -15,9 +16,15 @@ import { readText, repositoryFiles, ROOT } from "./repository.ts";
 
 const limitsSource = await readText("packages/protocol/src/limits.ts");
 
+const examples = new Map<string, string>();
+for (const path of await repositoryFiles()) {
+  if (path.startsWith("examples/")) examples.set(path, await readText(path));
+}
+
 const PARTS: Parts = {
   errors: errorsTable,
   loads: loadsTable,
+  example: (path) => exampleBlock(path, examples),
   limits: () => limitsTable(limitsSource),
   "orchestrator-settings": orchestratorTable,
   "agent-settings": agentTable,

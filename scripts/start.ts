@@ -10,6 +10,7 @@ import { describeNextSteps, describeResult } from "./start/report.ts";
 
 const USAGE = "Usage: npm start [-- --once]";
 const PREFERRED_PORT = 8080;
+const PREFERRED_PROXY_PORT = 8081;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** npm passes Ctrl-C on although the terminal has sent it already: signals this close are one. Milliseconds. */
@@ -53,11 +54,12 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const port = await freePort(PREFERRED_PORT);
+  const proxyPort = await freePort(PREFERRED_PROXY_PORT);
   const taken = port === PREFERRED_PORT ? "" : ` (${PREFERRED_PORT} is taken)`;
   console.log(`Starting an orchestrator on http://127.0.0.1:${port}${taken} and an agent …`);
   try {
     const dataDir = resolve(process.env["ORCH_DATA_DIR"] ?? ".porchlight");
-    return await runPool(await startPool({ port, dataDir }), args.includes("--once"));
+    return await runPool(await startPool({ port, proxyPort, dataDir }), args.includes("--once"));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return 1;

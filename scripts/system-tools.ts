@@ -14,15 +14,50 @@ export interface SystemTool {
 /** Where a Python with the `websockets` module may be: the first on the path, then Debian's own. */
 const PYTHONS = ["python3", "/usr/bin/python3", "python"];
 
-/** Every tool the tests use where it is there. */
-export const SYSTEM_TOOLS: readonly SystemTool[] = [
-  {
+/** Debian's Python, which alone sees the modules that Debian brings. */
+export const DEBIAN_PYTHON = "/usr/bin/python3";
+
+/** Each tool the tests use where it is there. */
+export const TOOLS = {
+  pythonWebsockets: {
     name: "Python with websockets",
     packages: ["python3", "python3-websockets"],
     neededFor: "the Python example",
     isThere: () => pythonWithWebsockets() !== undefined,
   },
-];
+  pythonClients: {
+    name: "Python with requests, httpx, aiohttp and PySocks",
+    packages: ["python3", "python3-requests", "python3-httpx", "python3-aiohttp", "python3-socks"],
+    neededFor: "Python clients of the proxy",
+    isThere: () => succeeds(DEBIAN_PYTHON, ["-c", "import requests, httpx, aiohttp, socks"]),
+  },
+  curl: {
+    name: "curl",
+    packages: ["curl"],
+    neededFor: "curl as a client of the proxy",
+    isThere: () => succeeds("curl", ["--version"]),
+  },
+  wget: {
+    name: "wget",
+    packages: ["wget"],
+    neededFor: "wget as a client of the proxy",
+    isThere: () => succeeds("wget", ["--version"]),
+  },
+  chromium: {
+    name: "Chromium",
+    packages: ["chromium"],
+    neededFor: "a browser as a client of the proxy",
+    isThere: () => succeeds("/usr/bin/chromium", ["--version"]),
+  },
+} as const satisfies Readonly<Record<string, SystemTool>>;
+
+/** All of them. */
+export const SYSTEM_TOOLS: readonly SystemTool[] = Object.values(TOOLS);
+
+/** Why a test that needs the tool is skipped, or `false` when the tool is there: node:test's `skip`. */
+export function skipWithout(tool: SystemTool): string | false {
+  return !tool.isThere() && `${tool.name} is missing`;
+}
 
 /** The Python that can run the example agent, or `undefined` when there is none. */
 export function pythonWithWebsockets(): string | undefined {

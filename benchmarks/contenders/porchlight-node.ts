@@ -1,6 +1,6 @@
 /**
  * The orchestrator of the benchmarks, configured by environment as always: its API on loopback without TLS,
- * since the load generator has none, agents over TLS on a port of their own, and a door for tunnels.
+ * since the load generator has none, and agents over TLS on a port of their own.
  * Prints one line of JSON with the ports.
  */
 import { subscribe } from "node:diagnostics_channel";
@@ -9,7 +9,6 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { startConnectDoor } from "@porchlight/testkit/connect-door";
 import { createLogger } from "@porchlight/runtime/logger";
 import { readConfig } from "porchlight/config";
 import { startNode } from "porchlight/node";
@@ -18,9 +17,9 @@ const reading = readConfig({ env: process.env, argv: [] });
 if (reading.kind !== "values") throw new Error(JSON.stringify(reading));
 const logger = createLogger({ name: "orchestrator", level: reading.values.logLevel });
 const node = await startNode(reading.values, { logger });
-const door = await startConnectDoor(node.tunnels);
 const agents = await listenForAgents(await serverOf(node.apiAddress.url));
-console.log(JSON.stringify({ api: node.apiAddress.port, door: door.port, agents }));
+const proxy = node.proxyAddress?.port;
+console.log(JSON.stringify({ api: node.apiAddress.port, proxy, agents }));
 
 /** The node's HTTP server, which shows itself when it is asked something. */
 async function serverOf(url: string): Promise<Server> {

@@ -10,11 +10,12 @@ import type { ContenderKind, Scene } from "./contender.ts";
 
 const AGENT_KEY = "bench-agent-secret-0123456789";
 const CLIENT_KEY = "bench-client-secret-0123456789";
+const PROXY_AUTHORIZATION = `Proxy-Authorization: Basic ${btoa(`bench:${CLIENT_KEY}`)}`;
 const ROOT = join(import.meta.dirname, "../..");
 
 interface Ports {
   readonly api: number;
-  readonly door: number;
+  readonly proxy: number;
   readonly agents: number;
 }
 
@@ -37,7 +38,9 @@ export const porchlight: ContenderKind = {
       ],
       route(load) {
         const target = ["-t", `127.0.0.1:${scene.originPort}`];
-        if (load.kind === "tunnel") return ["-m", "connect", "-p", String(ports.door), ...target];
+        if (load.kind === "tunnel") {
+          return ["-m", "connect", "-p", String(ports.proxy), "-H", PROXY_AUTHORIZATION, ...target];
+        }
         return ["-p", String(ports.api), "-r", requests.get(load.path) ?? "", ...target];
       },
       [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -52,6 +55,7 @@ async function startOrchestrator(scene: Scene): Promise<Program> {
     args: [join(import.meta.dirname, "porchlight-node.ts")],
     env: {
       ORCH_LISTEN: "127.0.0.1:0",
+      ORCH_PROXY_LISTEN: "127.0.0.1:0",
       ORCH_DATA_DIR: join(scene.folder, "orchestrator"),
       ORCH_AGENT_KEYS: `bench:${AGENT_KEY}`,
       ORCH_CLIENT_KEYS: `bench:${CLIENT_KEY}`,
@@ -63,12 +67,12 @@ async function startOrchestrator(scene: Scene): Promise<Program> {
       BENCH_KEY: keyFile,
     },
   });
-  await orchestrator.ready('"door"');
+  await orchestrator.ready('"proxy"');
   return orchestrator;
 }
 
 function portsOf(orchestrator: Program): Ports {
-  const line = orchestrator.logs.find(({ fields }) => "door" in fields);
+  const line = orchestrator.logs.find(({ fields }) => "proxy" in fields);
   return line?.fields as unknown as Ports;
 }
 

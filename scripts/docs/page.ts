@@ -1,22 +1,23 @@
 /**
  * Generated parts of a page stand between `<!-- generated: NAME -->` and `<!-- end -->`; what is written by hand
- * around them stays.
+ * around them stays. A name may be followed by an argument, as in `<!-- generated: example PATH -->`.
  */
 
-/** Every generated part by its name. */
-export type Parts = Readonly<Record<string, () => string>>;
+/** Every generated part by its name; it is given its argument, empty when there is none. */
+export type Parts = Readonly<Record<string, (argument: string) => string>>;
 
-const PART = /<!-- generated: ([a-z-]+) -->\n[\s\S]*?<!-- end -->/g;
+const PART = /<!-- generated: ([a-z-]+)(?: (\S+))? -->\n[\s\S]*?<!-- end -->/g;
 
 /**
  * The page with its generated parts made anew.
  * @throws {Error} when the page names a part that nobody makes
  */
 export function fillPage(page: string, parts: Parts): string {
-  return page.replace(PART, (_whole, name: string) => {
+  return page.replace(PART, (_whole, name: string, argument: string = "") => {
     const make = parts[name];
     if (make === undefined) throw new Error(`Nothing generates the part ${name}`);
-    return `<!-- generated: ${name} -->\n\n${make()}\n\n<!-- end -->`;
+    const head = argument === "" ? name : `${name} ${argument}`;
+    return `<!-- generated: ${head} -->\n\n${make(argument)}\n\n<!-- end -->`;
   });
 }
 

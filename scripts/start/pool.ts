@@ -18,6 +18,8 @@ const STOP_MS = 5_000;
 export interface Pool {
   /** Of the HTTP API, without a trailing slash. */
   readonly url: string;
+  /** Host and port of the proxy. */
+  readonly proxy: string;
   readonly clientKey: string;
   readonly logFolder: string;
   /** Rejects with a message when one of the programs has ended. */
@@ -30,6 +32,7 @@ export interface Pool {
 export interface PoolOptions {
   /** Where the orchestrator listens on 127.0.0.1. */
   readonly port: number;
+  readonly proxyPort: number;
   readonly dataDir: string;
 }
 
@@ -37,7 +40,8 @@ export interface PoolOptions {
  * Starts the orchestrator and, once it listens, the agent.
  * @throws {Error} when the orchestrator ended instead, with its last log lines
  */
-export async function startPool({ port, dataDir }: PoolOptions): Promise<Pool> {
+export async function startPool(options: PoolOptions): Promise<Pool> {
+  const { port, proxyPort, dataDir } = options;
   const logFolder = join(dataDir, "logs");
   await mkdir(logFolder, { recursive: true });
   const keys = { agent: newKey("agent"), client: newKey("client"), admin: newKey("admin") };
@@ -45,18 +49,19 @@ export async function startPool({ port, dataDir }: PoolOptions): Promise<Pool> {
   const orchestrator = new Program({
     name: "orchestrator",
     args: [join(ROOT, "packages/orchestrator/bin/porchlight.js"), "orchestrator"],
-    env: orchestratorEnv({ port, dataDir, keys }),
+    env: orchestratorEnv({ ...options, keys }),
     logFile: join(logFolder, `orchestrator-${port}.log`),
   });
   await Promise.race([untilReady(url), failure(orchestrator)]);
   const agent = new Program({
     name: "agent",
     args: [join(ROOT, "packages/agent/bin/porchlight-agent.js")],
-    env: agentEnv({ port, dataDir, keys }),
+    env: agentEnv({ ...options, keys }),
     logFile: join(logFolder, `agent-${port}.log`),
   });
   return {
     url,
+    proxy: `127.0.0.1:${proxyPort}`,
     clientKey: keys.client,
     logFolder,
     broken: Promise.race([orchestrator, agent].map(failure)),
@@ -83,16 +88,15 @@ async function failure(program: Program): Promise<never> {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-interface EnvOptions {
-  readonly port: number;
-  readonly dataDir: string;
+interface EnvOptions extends PoolOptions {
   readonly keys: Readonly<Record<Role, string>>;
 }
 
-function orchestratorEnv({ port, dataDir, keys }: EnvOptions): Environment {
+function orchestratorEnv({ port, proxyPort, dataDir, keys }: EnvOptions): Environment {
   return {
     ...inheritedEnv(),
     ORCH_LISTEN: `127.0.0.1:${port}`,
+    ORCH_PROXY_LISTEN: `127.0.0.1:${proxyPort}`,
     ORCH_DATA_DIR: dataDir,
     ORCH_AGENT_KEYS: `start:${keys.agent}`,
     ORCH_CLIENT_KEYS: `start:${keys.client}`,

@@ -26,7 +26,12 @@ const KEYS = {
 
 function configOf(env: Record<string, string> = KEYS): OrchestratorConfig {
   const reading = readConfig({
-    env: { ORCH_LISTEN: "127.0.0.1:0", ORCH_DRAIN_MS: "200", ...env },
+    env: {
+      ORCH_LISTEN: "127.0.0.1:0",
+      ORCH_PROXY_LISTEN: "127.0.0.1:0",
+      ORCH_DRAIN_MS: "200",
+      ...env,
+    },
     argv: [],
   });
   assert.ok(reading.kind === "values", JSON.stringify(reading));
@@ -140,7 +145,7 @@ test("startNode: an address that is taken is one clear line", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as AddressInfo;
-  const env = { ...KEYS, ORCH_LISTEN: `127.0.0.1:${port}` };
+  const env = { ...KEYS, ORCH_LISTEN: `127.0.0.1:${port}`, ORCH_PROXY_LISTEN: "off" };
   await assertRefused(
     env,
     1,

@@ -54,3 +54,18 @@ test("FaultRelay narrows, and resets both sides", async () => {
   await until("the target to lose it", () => target.openConnections === 0);
   await until("the relay to lose it", () => relay.connections === 0);
 });
+
+test("FaultRelay says for whom it forwards, in the first request of a connection", async () => {
+  await using target = await startTarget();
+  await using relay = await startFaultRelay({
+    targetPort: target.port,
+    forwardedFor: "203.0.113.7",
+  });
+  const client = new ApiClient({ origin: `http://127.0.0.1:${relay.port}` });
+  for (let connection = 0; connection < 2; connection++) {
+    const answer = await client.call({ path: "/echo", headers: { "x-a": "1" } });
+    const { headers } = json(answer) as Echo;
+    assert.ok(headers.includes("203.0.113.7"), headers.join());
+    assert.ok(headers.includes("x-a"), headers.join());
+  }
+});

@@ -122,6 +122,7 @@ test("startAgent: the ledger names the hosts that redirects led to", async (t) =
   const { agent, folder, log } = await start(t, orchestrator);
   const link = await orchestrator.untilLink();
   link.open(1, http(first.origin));
+  link.data(1, "", true);
   await until("the log", () => log.some((line) => line.includes("answered 204")));
   await agent.close();
   const [file = ""] = await readdir(join(folder, "ledger"));

@@ -3,6 +3,7 @@
  * bodies. Redirects are followed here; each hop is judged like the first (faults A17, G17).
  */
 import { ProxyError } from "@porchlight/protocol/errors";
+import { headerValue } from "@porchlight/protocol/header-list";
 import type { AgentTimings, OpenHttp } from "@porchlight/protocol/message";
 import type { Stream } from "@porchlight/protocol/stream";
 import { type TargetPolicy, judgeUrl } from "@porchlight/runtime/target-policy";
@@ -17,7 +18,7 @@ import {
 } from "./redirect.ts";
 import { checkRequest } from "./request-check.ts";
 import { RequestBody } from "./request-body.ts";
-import { type ResponseHead, announcedBytes, headerValue } from "./response-head.ts";
+import { type ResponseHead, announcedBytes } from "./response-head.ts";
 import type { OnWorkEnded, Work, WorkResult } from "./work.ts";
 
 /** Body of a redirect read to keep its connection; a longer one costs the connection. Bytes. */

@@ -44,6 +44,7 @@ export function raceConnect(options: RaceOptions): Promise<RaceWinner> {
 
 /** Addresses with the families taking turns, beginning with the resolver's first. Source: RFC 8305 §4. */
 export function alternateFamilies(addresses: readonly string[]): readonly string[] {
+  if (addresses.length < 2) return addresses;
   const [first = ""] = addresses;
   const preferred = addresses.filter((address) => isIPv6(address) === isIPv6(first));
   const others = addresses.filter((address) => isIPv6(address) !== isIPv6(first));

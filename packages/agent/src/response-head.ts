@@ -1,15 +1,9 @@
+import { headerValue } from "@porchlight/protocol/header-list";
+
 /** A final response head as it came: names and values in order, case and repetition kept. */
 export interface ResponseHead {
   readonly status: number;
   readonly headers: readonly string[];
-}
-
-/** The first value of a header by its lower-case name, in a list of names and values. */
-export function headerValue(headers: readonly string[], lowerCaseName: string): string | undefined {
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() === lowerCaseName) return headers[i + 1];
-  }
-  return undefined;
 }
 
 /** The body length a response to `method` announces; 0 when there is none, or none is announced. */

@@ -67,6 +67,10 @@ export class ThrottledStream implements Stream, StreamHandler {
     this.#throttle = throttle;
   }
 
+  get borrows(): boolean {
+    return this.#handler?.borrows ?? false;
+  }
+
   attach(handler: StreamHandler): void {
     this.#handler = handler;
   }

@@ -68,6 +68,8 @@ export class Tunnel implements Work {
 
   // ── what the stream says ──
 
+  readonly borrows = true;
+
   onHead(): void {
     // Only the side that opens a stream hears a head.
   }
@@ -107,10 +109,10 @@ export class Tunnel implements Work {
       socket: connected.socket,
       ...(connected.reads === undefined ? {} : { reads: connected.reads }),
       stream: this.#stream,
+      early: this.#early,
       onEnd: (result) => this.#onSpliceEnd(result),
     });
     this.#splice = splice;
-    for (const chunk of this.#early.takeAll()) splice.onData(chunk);
     if (this.#endedEarly) splice.onEnd();
   }
 
@@ -122,7 +124,8 @@ export class Tunnel implements Work {
   #finish(result: WorkResult): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.#early.takeAll();
+    // A splice that began has taken them over.
+    this.#early.clear();
     this.#tools.onEnded(result);
     return true;
   }

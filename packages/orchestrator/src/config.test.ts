@@ -19,7 +19,8 @@ function faultsOf(env: Record<string, string>, argv: string[] = []): string {
 test("readConfig: the defaults of the contract", () => {
   const values = valuesOf({});
   assert.deepEqual(values.listen, { host: "127.0.0.1", port: 8080 });
-  assert.equal(values.proxyListen, undefined);
+  assert.deepEqual(values.proxyListen, { host: "127.0.0.1", port: 8081 });
+  assert.equal(values.tunnelIdleMs, 600_000);
   assert.equal(values.dataDir, "./.porchlight");
   assert.deepEqual(
     [
@@ -92,10 +93,10 @@ test("faults F27: no fault shows a secret", () => {
   assert.doesNotMatch(faults, /canary/);
 });
 
-test("readConfig: all faults at once, among them what is not available yet", () => {
+test("readConfig: all faults at once", () => {
   const faults = faultsOf({
-    ORCH_GEOIP_DB: "x.mmdb",
-    ORCH_ASN_DB: "y.mmdb",
+    ORCH_GEOIP_DB: "x".repeat(4_097),
+    ORCH_STATE: "paper",
     ORCH_HEARTBEAT_MS: "1",
     ORCH_JOB_TIMEOUT_MS: "600001",
     ORCH_TARGET_PORTS: "0",

@@ -8,7 +8,6 @@ import {
 import { LOG_LEVELS } from "@porchlight/runtime/logger";
 import {
   readSettings,
-  type Setting,
   type SettingsOf,
   type SettingsReading,
   type SettingsTable,
@@ -41,6 +40,11 @@ const parsePath = textSetting(4_096);
 /** Longest grace and longest heartbeat: an hour. Milliseconds. */
 const HOUR_MS = 3_600_000;
 
+/** Longest time a tunnel may be idle. Milliseconds. */
+const DAY_MS = 24 * HOUR_MS;
+
+/** Beyond what any process has descriptors for. */
+const MAX_CONNECTIONS = 1_000_000;
 /** From one request in a hundred seconds to more than any exit does. */
 const MIN_PACE_PER_SECOND = 0.01;
 const MAX_PACE_PER_SECOND = 10_000;
@@ -57,7 +61,8 @@ export const ORCHESTRATOR_SETTINGS = {
   proxyListen: {
     env: "ORCH_PROXY_LISTEN",
     flag: "--proxy-listen",
-    description: "where proxy clients connect, or off; not available yet",
+    description: "where proxy clients connect (HTTP, CONNECT, SOCKS5), or off",
+    default: "127.0.0.1:8081",
     parse: parseOptionalListenAddress,
   },
   tlsCert: {
@@ -178,6 +183,39 @@ export const ORCHESTRATOR_SETTINGS = {
     default: "round-robin",
     parse: enumSetting(SELECTION_STRATEGIES),
   },
+  geoipDb: {
+    env: "ORCH_GEOIP_DB",
+    flag: "--geoip-db",
+    description: "mmdb file of countries, regions and cities; read again when it changes",
+    parse: parsePath,
+  },
+  asnDb: {
+    env: "ORCH_ASN_DB",
+    flag: "--asn-db",
+    description: "mmdb file of networks, the autonomous systems; read again when it changes",
+    parse: parsePath,
+  },
+  tunnelIdleMs: {
+    env: "ORCH_TUNNEL_IDLE_MS",
+    flag: "--tunnel-idle-ms",
+    description: "a tunnel through which nothing has passed for so long is ended",
+    default: "600000",
+    parse: integerSetting(1_000, DAY_MS),
+  },
+  proxyConnectionsPerAddress: {
+    env: "ORCH_PROXY_CONNECTIONS_PER_ADDRESS",
+    flag: "--proxy-connections-per-address",
+    description: "connections to the proxy from one address that have shown no key yet",
+    default: "2048",
+    parse: integerSetting(1, MAX_CONNECTIONS),
+  },
+  proxyConnectionsPerKey: {
+    env: "ORCH_PROXY_CONNECTIONS_PER_KEY",
+    flag: "--proxy-connections-per-key",
+    description: "connections to the proxy of one key",
+    default: "16384",
+    parse: integerSetting(1, MAX_CONNECTIONS),
+  },
   pacePerSecond: {
     env: "ORCH_PACE_PER_SECOND",
     flag: "--pace-per-second",
@@ -190,8 +228,6 @@ export const ORCHESTRATOR_SETTINGS = {
     description: "most requests and tunnels of one agent to one target domain at a time",
     parse: integerSetting(1, MAX_AGENT_CONCURRENCY),
   },
-  geoipDb: notAvailableYet("ORCH_GEOIP_DB", "--geoip-db", "file of countries and cities"),
-  asnDb: notAvailableYet("ORCH_ASN_DB", "--asn-db", "file of network operators"),
   logLevel: {
     env: "ORCH_LOG_LEVEL",
     flag: "--log-level",
@@ -246,15 +282,4 @@ function openListeners(
 function parseState(text: string): "sqlite" {
   if (text === "sqlite") return text;
   throw new ProxyError("invalid_request", "Only sqlite is available yet");
-}
-
-function notAvailableYet(env: string, flag: string, description: string) {
-  return {
-    env,
-    flag,
-    description: `${description}; not available yet`,
-    parse: () => {
-      throw new ProxyError("invalid_request", "Not available yet");
-    },
-  } satisfies Setting<never>;
 }

@@ -1,4 +1,4 @@
-/** The socket side of the job API: an HTTP or HTTPS server with its deadlines, opened and closed for good. */
+/** The socket side of the job API and of the proxy: an HTTP or HTTPS server with its deadlines, opened and closed for good. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer, Server as SecureServer } from "node:https";
@@ -12,7 +12,7 @@ import type { TlsFiles } from "./tls-files.ts";
 /** A connection without a finished request head (and TLS handshake) is ended after this. Milliseconds. */
 const HEAD_TIMEOUT_MS = 10_000;
 
-/** A request has to be complete, body included, within this: 64 MiB at 1.8 Mbit/s. Milliseconds. */
+/** A request of the API has to be complete, body included, within this: 64 MiB at 1.8 Mbit/s. Milliseconds. */
 const REQUEST_TIMEOUT_MS = 300_000;
 
 /** Longer than the 60 s after which load balancers drop an idle connection, so that they do it first. Milliseconds. */
@@ -32,7 +32,6 @@ const BACKLOG = 4_096;
 
 const SERVER_OPTIONS = {
   headersTimeout: HEAD_TIMEOUT_MS,
-  requestTimeout: REQUEST_TIMEOUT_MS,
   keepAliveTimeout: KEEP_ALIVE_MS,
   connectionsCheckingInterval: DEADLINE_CHECK_MS,
   noDelay: true,
@@ -54,6 +53,8 @@ export interface ListenerOptions {
   /** Takes agents in. */
   readonly door: { handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void };
   readonly logger: Pick<Logger, "warn">;
+  /** Within this a request has to be complete; 0 means no bound. Default five minutes. */
+  readonly requestTimeoutMs?: number;
 }
 
 /** Where a listener can be reached. */
@@ -73,14 +74,16 @@ export class HttpListener {
   readonly #sockets = new Set<Socket>();
   #closing: Promise<void> | undefined;
 
-  constructor({ tls, api, door, logger }: ListenerOptions) {
+  constructor({ tls, api, door, logger, requestTimeoutMs }: ListenerOptions) {
     this.#logger = logger;
     this.#isSecure = tls !== undefined;
+    const options = { ...SERVER_OPTIONS, requestTimeout: requestTimeoutMs ?? REQUEST_TIMEOUT_MS };
     this.#server =
       tls === undefined
-        ? createServer(SERVER_OPTIONS, api.handle)
+        ? createServer(options, api.handle)
         : createSecureServer(
-            { ...SERVER_OPTIONS, ...tls.context, handshakeTimeout: HEAD_TIMEOUT_MS },
+            // Either side of a proxied connection may end alone.
+            { ...options, ...tls.context, handshakeTimeout: HEAD_TIMEOUT_MS, allowHalfOpen: true },
             api.handle,
           );
     if (this.#server instanceof SecureServer) tls?.follow(this.#server);

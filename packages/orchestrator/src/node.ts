@@ -1,18 +1,23 @@
 /** Puts the rooms together: the only file that names concrete adapters. */
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
+import type { ListenAddress } from "@porchlight/runtime/settings-parsers";
 import type { Authenticator } from "./accounts/authenticator.ts";
 import { CountedJobs } from "./admin/counted-jobs.ts";
 import { healthRoutes } from "./admin/health-routes.ts";
 import { metricsRoute } from "./admin/metrics-route.ts";
 import { NodeMetrics } from "./admin/metrics.ts";
+import { MmdbFile } from "./agents/mmdb-file.ts";
+import { MmdbLocator } from "./agents/mmdb-locator.ts";
 import { Registry, type AgentRecord } from "./agents/registry.ts";
 import { createApi, type Api } from "./api/api.ts";
 import { authorise } from "./api/bearer.ts";
-import { ConnectionLimit } from "./api/connection-limit.ts";
 import { ORCHESTRATOR_PROGRAM, type OrchestratorConfig } from "./config.ts";
 import { createAgentDoor } from "./gateway/agent-door.ts";
+import { ConnectionLimit } from "./http/connection-limit.ts";
 import { HttpListener, type BoundAddress } from "./http-listener.ts";
+import { createForwarder } from "./ingress/forwarder.ts";
+import { ProxyDoor } from "./ingress/proxy-door.ts";
 import { Dispatcher } from "./jobs/dispatcher.ts";
 import type { JobRules } from "./jobs/job-request.ts";
 import { WaitingLine } from "./jobs/waiting-line.ts";
@@ -20,10 +25,11 @@ import { Affinities } from "./routing/affinities.ts";
 import { Pacing } from "./routing/pacing.ts";
 import { Selector } from "./routing/selector.ts";
 import { RunningNode, type Readiness } from "./running-node.ts";
-import { loadTls, openAuthenticator, requireKeys } from "./start-checks.ts";
+import { loadTls, openAuthenticator, openConfigured, requireKeys } from "./start-checks.ts";
 import { StartError } from "./start-error.ts";
 import { openSqliteState } from "./state/sqlite-state.ts";
 import type { State } from "./state/state.ts";
+import type { TlsFiles } from "./tls-files.ts";
 import { Tunnels } from "./tunnels/tunnels.ts";
 
 /** What a node logs to, and what it keeps. */
@@ -37,7 +43,7 @@ export interface NodeOptions {
 
 /**
  * Starts an orchestrator; resolves when it listens. When it rejects, nothing is left behind.
- * @throws {StartError} when store, keys, certificate or address cannot be used
+ * @throws {StartError} when store, keys, certificate, database or address cannot be used
  */
 export async function startNode(
   config: OrchestratorConfig,
@@ -50,21 +56,26 @@ export async function startNode(
   );
   if (!keysOptional) requireKeys(authenticator);
   const tls = opened.adopt(loadTls(config, logger), (it) => it?.close());
+  const locator = opened.adopt(openLocator(config, logger), (it) => it.close());
 
-  const parts = createParts(config, { store, authenticator, logger });
+  const parts = createParts(config, { store, authenticator, locator, logger });
   const { door, readiness } = parts;
-  const api = await createNodeApi(config, parts, logger);
+  const proxy = createProxy(config, parts, logger);
+  const api = await createNodeApi(config, { ...parts, proxy: proxy?.door }, logger);
   const listener = new HttpListener({ tls, api, door, logger });
   opened.defer(() => api.close());
   // Links end before the listener does: it waits for its connections.
   opened.defer(() => listener.close());
   opened.defer(() => door.close());
   const apiAddress = await listener.open(config.listen);
+  const proxyAddress = proxy && (await openProxy(proxy, { tls, logger, opened }));
   authenticator.start();
   readiness.ready = true;
-  announce(config, apiAddress, logger);
+  const pid = process.pid;
+  logger.info({ url: apiAddress.url, pid }, "Listening");
+  if (proxyAddress !== undefined) logger.info({ url: proxyAddress.url, pid }, "Proxy listening");
   return new RunningNode(
-    { apiAddress, ...parts },
+    { apiAddress, proxyAddress, ...parts },
     { readiness, door, drainMs: config.drainMs, cleanUp: opened.move(), logger },
   );
 }
@@ -85,16 +96,35 @@ function openStore({ dataDir }: OrchestratorConfig): State {
   }
 }
 
+/** Opens the databases that are configured, each named by its setting when it cannot be used. */
+function openLocator({ geoipDb, asnDb }: OrchestratorConfig, logger: Logger): MmdbLocator {
+  const open = (setting: string, what: string, path?: string): MmdbFile | undefined => {
+    if (path === undefined) return undefined;
+    const describe = `${setting}, the file ${path}`;
+    return openConfigured(describe, () => new MmdbFile({ path, what, logger }));
+  };
+  return new MmdbLocator({
+    places: open("ORCH_GEOIP_DB", "database of places", geoipDb),
+    networks: open("ORCH_ASN_DB", "database of networks", asnDb),
+  });
+}
+
 type Parts = ReturnType<typeof createParts>;
 
 /** Everything behind the API: who may come in, the agents, and what runs jobs and tunnels on them. */
 function createParts(
   config: OrchestratorConfig,
-  base: { readonly store: State; readonly authenticator: Authenticator; readonly logger: Logger },
+  base: {
+    readonly store: State;
+    readonly authenticator: Authenticator;
+    readonly locator: MmdbLocator;
+    readonly logger: Logger;
+  },
 ) {
-  const { authenticator, logger, store } = base;
+  const { authenticator, locator, logger, store } = base;
   const { selection: strategy, queueWaitMs, heartbeatMs, maxBodyBytes, trustProxy = [] } = config;
-  const registry = new Registry({ pauses: store.pauses });
+  const registry = new Registry({ locator, pauses: store.pauses });
+  locator.follow(() => void registry.relocate());
   const pacing = pacingOf(config);
   const selector = new Selector({ pool: registry, strategy, random: Math.random, pacing });
   const affinities = new Affinities<AgentRecord>();
@@ -102,13 +132,22 @@ function createParts(
   const readiness: Readiness = { ready: false };
   return {
     authenticator,
+    locator,
     registry,
     selector,
     affinities,
     waitingLine,
     readiness,
+    connectionLimit: new ConnectionLimit(),
     dispatcher: new Dispatcher({ waitingLine, selector, affinities, queueWaitMs, logger }),
-    tunnels: new Tunnels({ waitingLine, selector, affinities, queueWaitMs, logger }),
+    tunnels: new Tunnels({
+      waitingLine,
+      selector,
+      affinities,
+      queueWaitMs,
+      idleMs: config.tunnelIdleMs,
+      logger,
+    }),
     door: createAgentDoor({
       authenticator,
       registry,
@@ -128,10 +167,67 @@ function pacingOf({
   return new Pacing({ perSecond, concurrent });
 }
 
-function createNodeApi(config: OrchestratorConfig, parts: Parts, logger: Logger): Promise<Api> {
-  const { authenticator: keys, registry, dispatcher, readiness } = parts;
-  const connectionLimit = new ConnectionLimit();
-  const metrics = createMetrics(parts, connectionLimit);
+/** The proxy's door and where it is to listen. */
+interface Proxy {
+  readonly door: ProxyDoor;
+  readonly listen: ListenAddress;
+}
+
+/** `undefined` when no proxy is wanted. */
+function createProxy(config: OrchestratorConfig, parts: Parts, logger: Logger): Proxy | undefined {
+  const { proxyListen: listen } = config;
+  if (listen === "off") return undefined;
+  const { authenticator: keys, tunnels, connectionLimit, readiness } = parts;
+  const { targets, geo } = jobRules(config);
+  // Waiting for an agent and connecting have a bound each; a job's deadline is longer than both.
+  const openTimeoutMs = config.jobTimeoutMs;
+  const forwarder = createForwarder({
+    tunnels,
+    targets,
+    openTimeoutMs,
+    headTimeoutMs: config.jobTimeoutMs,
+    logger,
+  });
+  const door = new ProxyDoor({
+    keys,
+    tunnels,
+    forwarder,
+    rules: { targets, geo, openTimeoutMs },
+    caps: {
+      perAddress: config.proxyConnectionsPerAddress,
+      perKey: config.proxyConnectionsPerKey,
+    },
+    connectionLimit,
+    listenHost: listen.host,
+    logger,
+    isDraining: () => !readiness.ready,
+  });
+  return { door, listen };
+}
+
+interface ProxyOpening {
+  readonly tls: TlsFiles | undefined;
+  readonly logger: Logger;
+  /** What ends with the node. */
+  readonly opened: AsyncDisposableStack;
+}
+
+async function openProxy(
+  { door, listen }: Proxy,
+  { tls, logger, opened }: ProxyOpening,
+): Promise<BoundAddress> {
+  // A body may be sent for as long as something passes.
+  const listener = new HttpListener({ tls, api: door, door, logger, requestTimeoutMs: 0 });
+  opened.defer(() => listener.close());
+  opened.defer(() => door.close());
+  return listener.open(listen);
+}
+
+type ApiParts = Parts & { readonly proxy: ProxyDoor | undefined };
+
+function createNodeApi(config: OrchestratorConfig, parts: ApiParts, logger: Logger): Promise<Api> {
+  const { authenticator: keys, registry, dispatcher, readiness, connectionLimit } = parts;
+  const metrics = createMetrics(parts);
   const requireAdmin = (authorization?: string): void =>
     void authorise(keys, authorization, ["admin"]);
   return createApi({
@@ -141,6 +237,7 @@ function createNodeApi(config: OrchestratorConfig, parts: Parts, logger: Logger)
     rules: jobRules(config),
     maxBodyBytes: config.maxBodyBytes,
     trustProxy: config.trustProxy ?? [],
+    locator: parts.locator,
     version: ORCHESTRATOR_PROGRAM.version,
     logger,
     isDraining: () => !readiness.ready,
@@ -149,13 +246,14 @@ function createNodeApi(config: OrchestratorConfig, parts: Parts, logger: Logger)
   });
 }
 
-function createMetrics(parts: Parts, connections: ConnectionLimit): NodeMetrics {
+function createMetrics(parts: ApiParts): NodeMetrics {
   return new NodeMetrics({
     agents: parts.registry,
     jobs: parts.dispatcher,
     tunnels: parts.tunnels,
     waiting: parts.waitingLine,
-    connections,
+    connections: parts.connectionLimit,
+    proxy: parts.proxy,
     affinities: parts.affinities,
     health: parts.selector.health,
     linkCounters: () => ({ ...parts.door.counters }),
@@ -168,13 +266,6 @@ function jobRules(config: OrchestratorConfig): JobRules {
     timeoutMs: config.jobTimeoutMs,
     maxResponseBytes: config.maxBodyBytes,
     targets: { ports: config.targetPorts, allow: config.targetAllow ?? [] },
-    geo: { places: false, networks: false },
+    geo: { places: config.geoipDb !== undefined, networks: config.asnDb !== undefined },
   };
-}
-
-function announce(config: OrchestratorConfig, { url }: BoundAddress, logger: Logger): void {
-  logger.info({ url, pid: process.pid }, "Listening");
-  if (config.proxyListen !== undefined && config.proxyListen !== "off") {
-    logger.warn("ORCH_PROXY_LISTEN is not available yet: no proxy is listening");
-  }
 }

@@ -14,6 +14,8 @@ export interface Readiness {
 /** What a running node is made of. */
 export interface NodeParts {
   readonly apiAddress: BoundAddress;
+  /** `undefined` when no proxy listens. */
+  readonly proxyAddress: BoundAddress | undefined;
   readonly registry: Registry;
   readonly waitingLine: WaitingLine;
   readonly dispatcher: Dispatcher;
@@ -36,6 +38,7 @@ export interface NodeEnding {
 /** An orchestrator that has started. */
 export class RunningNode implements NodeParts, AsyncDisposable {
   readonly apiAddress: BoundAddress;
+  readonly proxyAddress: BoundAddress | undefined;
   readonly registry: Registry;
   readonly waitingLine: WaitingLine;
   readonly dispatcher: Dispatcher;
@@ -46,6 +49,7 @@ export class RunningNode implements NodeParts, AsyncDisposable {
 
   constructor(parts: NodeParts, ending: NodeEnding) {
     this.apiAddress = parts.apiAddress;
+    this.proxyAddress = parts.proxyAddress;
     this.registry = parts.registry;
     this.waitingLine = parts.waitingLine;
     this.dispatcher = parts.dispatcher;

@@ -1,4 +1,4 @@
-/** What a node needs before it may start: keys that are known, a certificate that can be used. */
+/** What a node needs before it may start: keys that are known, files that can be used. */
 import { secrets, type Logger } from "@porchlight/runtime/logger";
 import { Authenticator } from "./accounts/authenticator.ts";
 import type { OrchestratorConfig } from "./config.ts";
@@ -45,14 +45,22 @@ export function loadTls(
   logger: Logger,
 ): TlsFiles | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const paths = { cert: tlsCert, key: tlsKey };
+  return openConfigured(
+    `the certificate ${tlsCert} with the key ${tlsKey}`,
+    () => new TlsFiles(paths, logger),
+  );
+}
+
+/**
+ * Opens what a setting names; `what` completes "Could not use …".
+ * @throws {StartError} with exit code 2 and the reason when `open` throws
+ */
+export function openConfigured<T>(what: string, open: () => T): T {
   try {
-    return new TlsFiles({ cert: tlsCert, key: tlsKey }, logger);
+    return open();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(
-      2,
-      `Could not use the certificate ${tlsCert} with the key ${tlsKey}: ${reason}`,
-      { cause },
-    );
+    throw new StartError(2, `Could not use ${what}: ${reason}`, { cause });
   }
 }

@@ -15,7 +15,7 @@ import {
 
 const NOTHING = new Uint8Array(0);
 
-/** Takes what frames say, in their order. Bytes are views into what arrived. */
+/** Takes what frames say, in their order. Bytes are views into what arrived, and valid during the call only. */
 export interface FrameSink {
   /** A piece of a DATA frame; `ended` with the last piece of one that ends its direction. */
   onData(streamId: number, piece: Uint8Array, ended: boolean): void;

@@ -31,3 +31,17 @@ test("Liveness measures by the answer to the newest ping only, once", () => {
   liveness.pong(newest, 5000);
   assert.equal(liveness.rttMs, 80);
 });
+
+test("Liveness remembers the shortest round trip, until the line has changed", () => {
+  const liveness = new Liveness(1000, true, 0);
+  for (const [atMs, rttMs] of [
+    [0, 80],
+    [1000, 30],
+    [2000, 900],
+  ] as const) {
+    liveness.pong(liveness.ping(atMs), atMs + rttMs);
+  }
+  assert.equal(liveness.shortestRttMs, 30);
+  for (let atMs = 3000; atMs < 11_000; atMs += 1000) liveness.pong(liveness.ping(atMs), atMs + 200);
+  assert.equal(liveness.shortestRttMs, 200);
+});

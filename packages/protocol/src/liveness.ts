@@ -4,6 +4,9 @@
  * Source: docs/protocol.md §8; faults G14, F2.
  */
 
+/** Samples whose shortest counts: two minutes at the usual interval. A line may change for the worse. */
+const SHORTEST_OF = 8;
+
 /** Weight of a new sample in the smoothed round trip. Source: RFC 6298 §2 (alpha). */
 const RTT_GAIN = 1 / 8;
 
@@ -16,6 +19,7 @@ export class Liveness {
   #pingSequence = 0;
   #awaitedSequence = 0;
   #rttMs: number | undefined;
+  readonly #latestMs: number[] = [];
 
   /** @param pingsWhileActive ping every interval even when bytes arrive, so that the round trip is known */
   constructor(intervalMs: number, pingsWhileActive: boolean, nowMs: number) {
@@ -27,6 +31,11 @@ export class Liveness {
 
   get rttMs(): number | undefined {
     return this.#rttMs;
+  }
+
+  /** The shortest round trip of late: that of the line alone, without what waits in front of it. */
+  get shortestRttMs(): number | undefined {
+    return this.#latestMs.length === 0 ? undefined : Math.min(...this.#latestMs);
   }
 
   received(nowMs: number): void {
@@ -60,6 +69,7 @@ export class Liveness {
     if (sequence === 0 || sequence !== this.#awaitedSequence) return;
     this.#awaitedSequence = 0;
     const sampleMs = nowMs - this.#lastPingMs;
+    if (this.#latestMs.push(sampleMs) > SHORTEST_OF) this.#latestMs.shift();
     this.#rttMs =
       this.#rttMs === undefined ? sampleMs : this.#rttMs + RTT_GAIN * (sampleMs - this.#rttMs);
   }

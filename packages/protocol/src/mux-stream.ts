@@ -194,8 +194,14 @@ export class MuxStream implements Stream, Source {
     this.#checkOpen();
     this.#window.receive(payload.length);
     this.#owner.hold(payload.length);
-    if (payload.length > 0) this.#handler?.onData(payload);
+    if (payload.length > 0) this.#pass(payload);
     if (ended) this.receiveEnd(undefined);
+  }
+
+  #pass(payload: Uint8Array): void {
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    handler.onData(handler.borrows === true ? payload : new Uint8Array(payload));
   }
 
   receiveEnd(trailers: Trailers | undefined): void {

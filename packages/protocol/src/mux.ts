@@ -346,7 +346,7 @@ export class Mux implements StreamOwner, FrameSink {
   #grantCredits(): void {
     const due = this.#streams.takeCreditsDue();
     if (due.length === 0) return;
-    const link = { rttMs: this.#liveness.rttMs, pressed: this.#budget.pressed };
+    const link = { rttMs: this.#liveness.shortestRttMs, pressed: this.#budget.pressed };
     for (const stream of due) {
       const frame = stream.grant(this.#nowMs, link);
       if (frame !== undefined) this.#outbox.pushControl(frame);

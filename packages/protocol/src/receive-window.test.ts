@@ -23,24 +23,49 @@ test("faults G11: ReceiveWindow refuses more than the credit", () => {
   assert.throws(() => window.receive(1), ProtocolViolation);
 });
 
-test("ReceiveWindow doubles when a window drains within two round trips, up to the maximum", () => {
+/** Drains whole windows, each in four parts and in so many milliseconds, and returns the window in the end. */
+function drainWindows(windowMs: (windowBytes: number) => number, rttMs = 100): number {
   const window = new ReceiveWindow(WINDOW, 0);
   let nowMs = 0;
-  for (let turn = 0; turn < 20; turn++) {
-    const bytes = window.windowBytes;
-    window.receive(bytes);
-    window.drain(bytes);
-    nowMs += 150;
-    window.grant(nowMs, CALM);
+  for (let turn = 0; turn < 60; turn++) {
+    const { windowBytes } = window;
+    for (let part = 0; part < 4; part++) {
+      window.receive(Math.floor(windowBytes / 4));
+      window.drain(Math.ceil(windowBytes / 4));
+    }
+    nowMs += windowMs(windowBytes);
+    window.grant(nowMs, { rttMs, pressed: false });
   }
-  assert.equal(window.windowBytes, MAX_WINDOW_BYTES);
+  return window.windowBytes;
+}
+
+test("ReceiveWindow grows to the maximum while it is what limits the stream", () => {
+  assert.equal(
+    drainWindows(() => 125),
+    MAX_WINDOW_BYTES,
+  );
 });
 
-test("ReceiveWindow stays when the reader is what limits it", () => {
+test("ReceiveWindow grows to 1.6 times what the line holds, and no further", () => {
+  const bytesPerMs = 25_000;
+  const windowBytes = drainWindows((bytes) => Math.max(125, bytes / bytesPerMs));
+  assert.ok(Math.abs(windowBytes / (bytesPerMs * 100) - 1.6) < 0.05, `${windowBytes}`);
+});
+
+test("ReceiveWindow stays where it is on a short line, however fast", () => {
+  assert.equal(
+    drainWindows(() => 1, 0.2),
+    WINDOW,
+  );
+});
+
+test("ReceiveWindow stays when its reader has let most of it wait", () => {
   const window = new ReceiveWindow(WINDOW, 0);
-  window.receive(WINDOW);
-  window.drain(WINDOW);
-  window.grant(201, CALM);
+  for (let turn = 0; turn < 10; turn++) {
+    window.receive(WINDOW);
+    window.drain(WINDOW);
+    window.grant(turn, CALM);
+  }
   assert.equal(window.windowBytes, WINDOW);
 });
 

@@ -2,8 +2,10 @@
  * The credit one side of a stream has granted to the other.
  *
  * The window is how far the peer may be ahead of what has been drained here. Credit goes back once a quarter
- * of the window has been drained. When a whole window is drained within two round trips, the window itself is
- * what limits the stream, and it doubles; under memory pressure it halves, by keeping credit back.
+ * of the window has been drained. Each time a whole window has been drained, its rate and the shortest round trip
+ * tell what the line holds; the window grows to a little more than that: the stream fills the line, and little
+ * waits in front of it that would hold up other streams. A reader that is what limits the stream gets no larger
+ * window. Under memory pressure it halves, by keeping credit back.
  * Source: docs/protocol.md §6; the idea is TCP's dynamic right-sizing.
  */
 import { MAX_WINDOW_BYTES, PRESSED_WINDOW_BYTES } from "./limits.ts";
@@ -12,8 +14,20 @@ import { ProtocolViolation } from "./frame.ts";
 /** Credit goes back when 1 / this of the window has been drained. */
 const CREDIT_SHARE = 4;
 
-/** Round trips within which a whole window has to be drained for it to double. */
-const GROWTH_ROUND_TRIPS = 2;
+/**
+ * The window in relation to what the line holds. With credit that comes back in quarters, four fifths of a window are
+ * under way on average: a window that is too small grows by 1.28 for each time it is drained.
+ */
+const WINDOW_SHARE = 1.6;
+
+/** Growth at a time at most: a rate measured over little tells little. */
+const MAX_GROWTH = 2;
+
+/** Keeps a rate finite. Milliseconds. */
+const MIN_EPOCH_MS = 0.01;
+
+/** A reader that has let more than 1 / this of the window wait would only let more of a larger one wait. */
+const BACKLOG_SHARE = 2;
 
 /** Round trip assumed before one was measured. Milliseconds. */
 const ASSUMED_RTT_MS = 100;
@@ -24,6 +38,8 @@ export class ReceiveWindow {
   #creditBytes: number;
   /** Received and not yet drained. */
   #backlogBytes = 0;
+  /** Most that was received and not yet drained at once, in this epoch. */
+  #peakBacklogBytes = 0;
   #drainedInEpochBytes = 0;
   #epochStartMs: number;
 
@@ -55,6 +71,7 @@ export class ReceiveWindow {
     }
     this.#creditBytes -= bytes;
     this.#backlogBytes += bytes;
+    if (this.#backlogBytes > this.#peakBacklogBytes) this.#peakBacklogBytes = this.#backlogBytes;
   }
 
   /** Counts drained data, never more than there was; returns how many bytes that were. */
@@ -73,7 +90,7 @@ export class ReceiveWindow {
 
   /**
    * The credit to send now, 0 for none; counted as granted. The window adapts here.
-   * @param link measured round trip (`undefined` before the first) and whether memory is short
+   * @param link shortest round trip measured (`undefined` before the first) and whether memory is short
    */
   grant(
     nowMs: number,
@@ -86,6 +103,11 @@ export class ReceiveWindow {
     return increment;
   }
 
+  #growTo(bytes: number): void {
+    const largestBytes = Math.min(MAX_WINDOW_BYTES, this.#windowBytes * MAX_GROWTH);
+    this.#windowBytes = Math.max(this.#windowBytes, Math.min(bytes, largestBytes));
+  }
+
   #adapt(
     nowMs: number,
     link: { readonly rttMs: number | undefined; readonly pressed: boolean },
@@ -95,11 +117,14 @@ export class ReceiveWindow {
       return;
     }
     if (this.#drainedInEpochBytes < this.#windowBytes) return;
-    const elapsedMs = nowMs - this.#epochStartMs;
-    if (elapsedMs <= GROWTH_ROUND_TRIPS * (link.rttMs ?? ASSUMED_RTT_MS)) {
-      this.#windowBytes = Math.min(MAX_WINDOW_BYTES, this.#windowBytes * 2);
+    const elapsedMs = Math.max(nowMs - this.#epochStartMs, MIN_EPOCH_MS);
+    const isReaderAhead = this.#peakBacklogBytes * BACKLOG_SHARE <= this.#windowBytes;
+    if (isReaderAhead) {
+      const lineBytes = (this.#drainedInEpochBytes / elapsedMs) * (link.rttMs ?? ASSUMED_RTT_MS);
+      this.#growTo(Math.floor(lineBytes * WINDOW_SHARE));
     }
     this.#drainedInEpochBytes = 0;
+    this.#peakBacklogBytes = this.#backlogBytes;
     this.#epochStartMs = nowMs;
   }
 }

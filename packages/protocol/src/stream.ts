@@ -9,7 +9,12 @@ import type { Head, Trailers } from "./message.ts";
 export interface StreamHandler {
   /** The acceptor's answer, once; heard by the opener only. */
   onHead(head: Head): void;
-  /** Bytes of the peer. They may be kept. Each has to be given back by `consume`, or the peer stops. */
+  /**
+   * Takes bytes that are valid during the call of `onData` only. Everybody else is given a copy of what arrived, since
+   * its memory is used again.
+   */
+  readonly borrows?: boolean;
+  /** Bytes of the peer. Each has to be given back by `consume`, or the peer stops. */
   onData(chunk: Uint8Array): void;
   /** The peer sends no more data. */
   onEnd(trailers: Trailers | undefined): void;

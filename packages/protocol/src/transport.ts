@@ -5,7 +5,7 @@
 
 /** Hears a carrier; nothing comes after `onClose`. */
 export interface TransportHandler {
-  /** A whole message, or the next piece of one: `isLast` comes with its end. The bytes may be kept. */
+  /** A whole message, or the next piece of one: `isLast` comes with its end. The bytes are valid during the call only. */
   onMessage(piece: Uint8Array, isLast: boolean): void;
   /** What was handed over has left far enough that more may be sent. */
   onDrain(): void;

@@ -1,12 +1,14 @@
+import { readBlocks } from "./read-blocks.ts";
+
 /** Chunks up to this are copied together. Bytes. */
-const SMALL_BYTES = 1024;
+const SMALL_BYTES = 2 * 1024;
 
 /** Room that small chunks are copied into. Bytes. */
 const BLOCK_BYTES = 16 * 1024;
 
 /**
- * Chunks that wait for a slow reader. Small ones are copied into blocks, so that what a million one-byte
- * chunks hold is about their bytes and not their objects (faults G5).
+ * Chunks that wait for a slow reader, kept for as long as that takes. Small ones are copied into blocks, so that
+ * what a million one-byte chunks hold is about their bytes and not their objects (faults G5).
  */
 export class ChunkQueue {
   #chunks: Uint8Array[] = [];
@@ -19,11 +21,12 @@ export class ChunkQueue {
     return this.#bytes;
   }
 
+  /** Takes a chunk that need be valid during this call only. */
   push(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     if (chunk.length > SMALL_BYTES) {
       this.#closeBlock();
-      this.#chunks.push(chunk);
+      this.#chunks.push(readBlocks.keep(chunk));
       return;
     }
     if (this.#blockUsedBytes + chunk.length > BLOCK_BYTES) this.#closeBlock();
@@ -32,13 +35,18 @@ export class ChunkQueue {
     this.#blockUsedBytes += chunk.length;
   }
 
-  /** Takes everything, in order. */
+  /** Takes everything, in order; each chunk has to be dropped by `readBlocks.drop`. */
   takeAll(): readonly Uint8Array[] {
     this.#closeBlock();
     const chunks = this.#chunks;
     this.#chunks = [];
     this.#bytes = 0;
     return chunks;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    for (const chunk of this.takeAll()) readBlocks.drop(chunk);
   }
 
   #closeBlock(): void {

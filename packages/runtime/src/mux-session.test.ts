@@ -29,6 +29,27 @@ test("Session carries a stream both ways: opening, head, data, half-close, trail
   assert.equal(orchestrator.streams, 0);
 });
 
+test("Session lends bytes for the call only to who borrows, and gives copies to everybody else", () => {
+  const { clock, orchestrator, accepted } = startPair();
+  const handlers = [new Heard(), new Heard()] as const;
+  const [, borrower] = handlers;
+  borrower.borrows = true;
+  const read: string[] = [];
+  for (const heard of handlers) {
+    heard.onChunk = (chunk) => read.push(Buffer.from(chunk).toString());
+    orchestrator.open(OPEN, heard);
+  }
+  clock.advance(20);
+  for (const { stream } of accepted) {
+    stream.head(HEAD);
+    stream.write(Buffer.from("bytes"));
+  }
+  clock.advance(20);
+  assert.deepEqual(read, ["bytes", "bytes"]);
+  const kept = handlers.map(({ chunks }) => Buffer.concat(chunks).toString("latin1"));
+  assert.deepEqual(kept, ["bytes", "\xdb".repeat(5)]);
+});
+
 test("Session hands everything written in one turn to the transport as one message", () => {
   const { clock, link, orchestrator } = startPair();
   const before = link.a.sentMessages;

@@ -1,5 +1,5 @@
-import { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { carrierOf } from "./carrier-of.ts";
 
 /**
  * Ends a connection by a reset, so that its peer cannot take what it has received for the whole (faults F1).
@@ -7,9 +7,8 @@ import { TLSSocket } from "node:tls";
  * clients take an end without TLS's own goodbye for a good one.
  */
 export function resetSocket(socket: Socket): void {
-  const carrier: unknown = socket instanceof TLSSocket ? Reflect.get(socket, "_parent") : socket;
   try {
-    if (carrier instanceof Socket) carrier.resetAndDestroy();
+    carrierOf(socket).resetAndDestroy();
   } catch {
     // Neither TCP nor TLS over it: there is no reset.
   }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import { test } from "node:test";
 import { until } from "@porchlight/testkit/until";
-import { RoomyReads } from "./roomy-reads.ts";
+import { RoomyReads, returnRead } from "./roomy-reads.ts";
 
 async function serve(content: Buffer): Promise<net.Server> {
   const server = net.createServer((socket) => socket.end(content));
@@ -63,5 +63,59 @@ test("RoomyReads stops when its listener asks to, until the socket is resumed", 
   goesOn = true;
   socket.resume();
   await until("everything", () => bytes === content.length);
+  server.close();
+});
+
+test("returnRead gives a buffer back only by its last byte, and only once", async () => {
+  const content = randomBytes(2_000_000);
+  const server = await serve(content);
+  const reads = new RoomyReads();
+  const { port } = server.address() as AddressInfo;
+  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
+  socket.pause();
+  await once(socket, "connect");
+  const chunks: Buffer[] = [];
+  const buffers = new Set<ArrayBufferLike>();
+  let large = 0;
+  reads.listener = (chunk, roomBytes) => {
+    chunks.push(Buffer.from(chunk));
+    if (roomBytes === 0) return true;
+    large++;
+    buffers.add(chunk.buffer);
+    const half = Math.floor(chunk.length / 2);
+    returnRead(chunk.subarray(0, half));
+    returnRead(chunk.subarray(half));
+    returnRead(chunk.subarray(half));
+    return true;
+  };
+  const ended = once(socket, "end");
+  socket.resume();
+  await ended;
+  assert.ok(Buffer.concat(chunks).equals(content));
+  assert.ok(large > 10);
+  // Each was used again for the read after the next, which had been given its own when the first was still out.
+  assert.ok(buffers.size <= 2, `${buffers.size} buffers for ${large} reads`);
+  server.close();
+});
+
+test("RoomyReads never reads into a buffer that has not come back", async () => {
+  const content = randomBytes(2_000_000);
+  const server = await serve(content);
+  const reads = new RoomyReads();
+  const { port } = server.address() as AddressInfo;
+  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
+  socket.pause();
+  await once(socket, "connect");
+  const chunks: Uint8Array[] = [];
+  reads.listener = (chunk) => {
+    chunks.push(chunk);
+    // The front alone has been written.
+    returnRead(chunk.subarray(0, chunk.length - 1));
+    return true;
+  };
+  const ended = once(socket, "end");
+  socket.resume();
+  await ended;
+  assert.ok(Buffer.concat(chunks).equals(content));
   server.close();
 });

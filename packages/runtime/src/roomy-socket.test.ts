@@ -23,7 +23,8 @@ test("roomySocket gives every byte, those read before first, answers, half-close
   const content = randomBytes(500_000);
   client.write("early");
   await once(accepted, "readable");
-  const { socket, reads, early } = roomySocket(accepted);
+  const { reads, early } = roomySocket(accepted);
+  const socket = accepted;
   assert.ok(reads);
   assert.equal(Buffer.from(early ?? []).toString(), "early");
   const chunks: Buffer[] = [];
@@ -43,9 +44,34 @@ test("roomySocket gives every byte, those read before first, answers, half-close
   await once(server, "close");
 });
 
+test("roomySocket gives what came in several reads before, and an end that came with it", async () => {
+  const { server, accepted, client } = await accept();
+  for (const [index, piece] of ["one ", "two ", "three"].entries()) {
+    client.write(piece);
+    await until("the next piece", () => (accepted.read(0), accepted.readableLength > index * 4));
+  }
+  client.end();
+  await until(
+    "the end",
+    () => (Reflect.get(accepted, "_readableState") as { ended: boolean }).ended,
+  );
+  const { reads, early } = roomySocket(accepted);
+  const socket = accepted;
+  assert.ok(reads);
+  assert.equal(Buffer.from(early ?? []).toString(), "one two three");
+  reads.listener = () => true;
+  const ended = once(socket, "end");
+  socket.resume();
+  await ended;
+  socket.end();
+  client.resume();
+  server.close();
+  await once(server, "close");
+});
+
 test("roomySocket leaves alone what it cannot take over", () => {
-  const socket = new net.Socket();
-  assert.equal(roomySocket(socket).socket, socket);
+  const unconnected = new net.Socket();
+  assert.equal(roomySocket(unconnected).reads, undefined);
   const other = new PassThrough() as unknown as Socket;
-  assert.deepEqual(roomySocket(other), { socket: other, reads: undefined, early: undefined });
+  assert.deepEqual(roomySocket(other), { reads: undefined, early: undefined });
 });

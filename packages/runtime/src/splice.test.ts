@@ -4,6 +4,7 @@ import net, { type AddressInfo, type Socket } from "node:net";
 import { test } from "node:test";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { until } from "@porchlight/testkit/until";
+import { readBlocks } from "./read-blocks.ts";
 import { Splice, type SpliceResult, type SpliceStream } from "./splice.ts";
 
 /** A stream that notes what the splice does to it. */
@@ -102,6 +103,50 @@ test("faults F10: Splice gives no credit back for what its socket has not taken"
   peer.on("data", (data: Buffer) => (read += data.length));
   peer.resume();
   await until("everything to arrive", () => read === given && stream.consumed === given);
+});
+
+test("Splice keeps what it is given for as long as a slow socket takes, and drops all of it in the end", async () => {
+  await using joined = await join();
+  const { peer, splice, stream } = joined;
+  peer.pause();
+  const received: Buffer[] = [];
+  const sent: Buffer[] = [];
+  for (let index = 0; index < 200; index++) {
+    const block = readBlocks.acquire();
+    assert.ok(block);
+    const piece = block.bytes.subarray(0, index % 7 === 0 ? 100 : 50_000).fill(index);
+    sent.push(Buffer.from(piece));
+    splice.onData(piece);
+    readBlocks.release(block);
+    // Read into again, if nobody holds it.
+    const next = readBlocks.acquire();
+    assert.ok(next);
+    next.bytes.fill(0xdb);
+    readBlocks.release(next);
+  }
+  const bytes = Buffer.concat(sent).length;
+  peer.on("data", (data: Buffer) => received.push(data));
+  peer.resume();
+  await until("everything", () => stream.consumed === bytes);
+  await until("everything to arrive", () => Buffer.concat(received).length === bytes);
+  assert.ok(Buffer.concat(received).equals(Buffer.concat(sent)));
+});
+
+test("Splice holds no memory of its link once it is over", async () => {
+  await using joined = await join();
+  const { peer, socket, splice } = joined;
+  const before = readBlocks.lent;
+  peer.pause();
+  for (let index = 0; index < 400; index++) {
+    const block = readBlocks.acquire();
+    if (block === undefined) break;
+    splice.onData(block.bytes);
+    readBlocks.release(block);
+  }
+  assert.ok(readBlocks.lent > before);
+  splice.onError(new ProxyError("agent_lost", "The agent's link was lost"));
+  if (!socket.closed) await once(socket, "close");
+  await until("all blocks", () => readBlocks.lent === before);
 });
 
 test("Splice stops reading its socket while the stream takes no more", async () => {

@@ -1,12 +1,13 @@
 /**
  * The one copy loop: bytes between a TCP (or TLS) socket and a stream of a link, both ways, with half-close,
- * backpressure and abort. What a slow socket cannot take yet stays here, bounded by the stream's window, and
- * is not given back as credit until it has been written.
+ * backpressure and abort. What a slow socket cannot take yet stays here, bounded by the stream's window. What
+ * was read of the link is kept, and not given back as credit, until the socket has written it.
  */
 import type { Socket } from "node:net";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { ChunkQueue } from "./chunk-queue.ts";
 import { resetSocket } from "./reset-socket.ts";
+import { readBlocks } from "./read-blocks.ts";
 import type { RoomyReads } from "./roomy-reads.ts";
 
 /** Chunks from this size on are collected until the end of the turn: they come in rows. Smaller ones leave at once. Bytes. */
@@ -36,6 +37,8 @@ export interface SpliceOptions {
   /** How the socket is read, if it was made with them; it is paused. */
   readonly reads?: RoomyReads;
   readonly stream: SpliceStream;
+  /** What the stream gave before. */
+  readonly early?: ChunkQueue;
   /** The tunnel is over; comes exactly once, when the socket is closed and the stream has ended. */
   readonly onEnd: (result: SpliceResult) => void;
   /** Sees every chunk's size before it is passed on (metering, shaping). */
@@ -50,9 +53,9 @@ export class Splice {
   #sentBytes = 0;
   #receivedBytes = 0;
   /** Received while the socket takes no more. */
-  readonly #waiting = new ChunkQueue();
-  /** Handed to the socket since it last was empty, to be given back as credit. */
-  #unwrittenBytes = 0;
+  readonly #waiting: ChunkQueue;
+  /** Kept, and handed to the socket, which has not written it yet. */
+  readonly #writing: Uint8Array[] = [];
   #corked = false;
   #streamEnded = false;
   #socketEnded = false;
@@ -62,6 +65,7 @@ export class Splice {
     this.#options = options;
     this.#socket = options.socket;
     this.#stream = options.stream;
+    this.#waiting = options.early ?? new ChunkQueue();
     const socket = this.#socket;
     if (options.reads === undefined) socket.on("data", this.#onSocketData);
     else options.reads.listener = (chunk, roomBytes) => this.#pass(chunk, roomBytes);
@@ -70,15 +74,16 @@ export class Splice {
     socket.on("error", this.#onSocketError);
     socket.on("close", this.#onSocketClose);
     if (options.reads !== undefined) socket.resume();
+    this.#countReceived(this.#waiting.bytes);
+    this.#writeWaiting();
   }
 
-  /** The stream gave bytes. */
+  /** The stream gave bytes; they need be valid during this call only. */
   onData(chunk: Uint8Array): void {
     if (this.#over) return;
-    this.#receivedBytes += chunk.length;
-    this.#options.onBytes?.("received", chunk.length);
+    this.#countReceived(chunk.length);
     if (this.#socket.writableNeedDrain && !this.#corked) this.#waiting.push(chunk);
-    else this.#write(chunk);
+    else this.#write(readBlocks.keep(chunk));
   }
 
   /** The stream gives no more. */
@@ -124,7 +129,6 @@ export class Splice {
   };
 
   readonly #onSocketDrain = (): void => {
-    this.#giveBack();
     this.#writeWaiting();
   };
 
@@ -133,7 +137,7 @@ export class Splice {
   };
 
   readonly #onSocketClose = (): void => {
-    this.#giveBack();
+    this.#options.reads?.close();
     // What was ended here counts only once it has been written (faults F1).
     const isWhole = this.#streamEnded && this.#socket.writableFinished;
     if (isWhole && this.#socketEnded) this.#finish(undefined);
@@ -146,19 +150,32 @@ export class Splice {
     this.#finish(error);
   }
 
-  #write(chunk: Uint8Array): void {
-    this.#unwrittenBytes += chunk.length;
-    if (chunk.length >= COLLECT_BYTES) this.#cork();
-    this.#socket.write(chunk);
-    if (!this.#corked && !this.#socket.writableNeedDrain) this.#giveBack();
+  #countReceived(bytes: number): void {
+    if (bytes === 0) return;
+    this.#receivedBytes += bytes;
+    this.#options.onBytes?.("received", bytes);
   }
+
+  #write(kept: Uint8Array): void {
+    this.#writing.push(kept);
+    if (kept.length >= COLLECT_BYTES) this.#cork();
+    this.#socket.write(kept, this.#onWritten);
+  }
+
+  /** Comes for every write, in order, and also when the socket has been destroyed. */
+  readonly #onWritten = (): void => {
+    const kept = this.#writing.shift();
+    if (kept === undefined) return;
+    readBlocks.drop(kept);
+    this.#stream.consume(kept.length);
+  };
 
   #writeWaiting(): void {
     if (this.#waiting.bytes === 0) return;
     for (const chunk of this.#waiting.takeAll()) this.#write(chunk);
   }
 
-  /** All writes of one turn leave in one system call; credit goes back once the socket has taken them. */
+  /** All writes of one turn leave in one system call. */
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
@@ -169,19 +186,12 @@ export class Splice {
   readonly #uncork = (): void => {
     this.#corked = false;
     this.#socket.uncork();
-    if (!this.#socket.writableNeedDrain) this.#giveBack();
   };
-
-  #giveBack(): void {
-    if (this.#unwrittenBytes === 0) return;
-    const bytes = this.#unwrittenBytes;
-    this.#unwrittenBytes = 0;
-    this.#stream.consume(bytes);
-  }
 
   #finish(error: ProxyError | undefined): void {
     if (this.#over) return;
     this.#over = true;
+    this.#waiting.clear();
     const { onEnd } = this.#options;
     onEnd({ sentBytes: this.#sentBytes, receivedBytes: this.#receivedBytes, error });
   }

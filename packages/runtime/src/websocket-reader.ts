@@ -32,7 +32,7 @@ export class WebSocketViolation extends Error {
   }
 }
 
-/** Takes what the frames say. Bytes are views into what arrived. */
+/** Takes what the frames say. Bytes are views into what arrived, and valid during the call only. */
 export interface WebSocketSink {
   /** A piece of a binary message; `isLast` with its end. */
   onPiece(piece: Uint8Array, isLast: boolean): void;
@@ -193,9 +193,11 @@ export class WebSocketReader {
   }
 
   #takeControl(bytes: Uint8Array): void {
-    this.#control = this.#control.length === 0 ? bytes : Buffer.concat([this.#control, bytes]);
-    if (this.#insidePayload) return;
-    const payload = this.#control;
+    const payload = this.#control.length === 0 ? bytes : Buffer.concat([this.#control, bytes]);
+    if (this.#insidePayload) {
+      this.#control = Buffer.from(payload);
+      return;
+    }
     this.#control = NOTHING;
     if (this.#opcode === OPCODE.ping) this.#options.sink.onPing(payload);
     else if (this.#opcode === OPCODE.pong) this.#options.sink.onPong();

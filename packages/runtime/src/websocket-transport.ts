@@ -17,7 +17,9 @@ import {
   type TransportHandler,
 } from "@porchlight/protocol/transport";
 import type { WebSocket } from "ws";
+import { readLink } from "./link-reads.ts";
 import { CLOSE_GRACE_MS, cutCloseReason, socketOf } from "./open-websocket.ts";
+import { returnRead } from "./roomy-reads.ts";
 import {
   MAX_WS_HEADER_BYTES,
   WS_OPCODE,
@@ -28,6 +30,9 @@ import { WebSocketReader, type WebSocketSink, WebSocketViolation } from "./webso
 
 /** A message from this size on is written at once; smaller ones of one turn leave together. Bytes. */
 const DIRECT_BYTES = 16 * 1024;
+
+/** Smaller parts are copies of what was read, and need not come back. Bytes. */
+const LARGE_PART_BYTES = 8 * 1024;
 
 /** A pong is owed only while less than this waits to be written: a peer that does not read gets none. Bytes. */
 const PONG_LIMIT_BYTES = 64 * 1024;
@@ -74,6 +79,8 @@ class WebSocketTransport implements Transport, WebSocketSink {
   readonly #reader: WebSocketReader;
   readonly #idleFrames: TokenBucket;
   #handler: TransportHandler | undefined;
+  /** Large parts handed to the socket and not yet written: what they were read into is used again. */
+  readonly #writing: Uint8Array[] = [];
   #corked = false;
   /** A close frame has been sent; nothing may follow it. */
   #closing = false;
@@ -88,7 +95,7 @@ class WebSocketTransport implements Transport, WebSocketSink {
     const options = { masked: isServer, maxMessageBytes: MAX_MESSAGE_BYTES, sink: this };
     this.#reader = new WebSocketReader(options);
     this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, performance.now());
-    socket.on("data", this.#onChunk);
+    readLink(socket, this.#onChunk);
     socket.on("drain", this.#onDrain);
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onClose);
@@ -134,7 +141,8 @@ class WebSocketTransport implements Transport, WebSocketSink {
 
   onPing(payload: Uint8Array): void {
     if (!this.#spendIdleFrame() || this.#closing || this.bufferedBytes > PONG_LIMIT_BYTES) return;
-    this.#write(WS_OPCODE.pong, messageOf(payload));
+    // It waits in the socket longer than what was read is valid.
+    this.#write(WS_OPCODE.pong, messageOf(Buffer.from(payload)));
   }
 
   onPong(): void {
@@ -205,15 +213,29 @@ class WebSocketTransport implements Transport, WebSocketSink {
       const start = first.byteOffset - headerBytes;
       const framed = Buffer.from(first.buffer, start, headerBytes + first.length);
       writeWebSocketHeader(framed, 0, frame);
-      this.#socket.write(framed);
+      this.#writePart(framed);
     } else {
       const header = Buffer.allocUnsafe(headerBytes);
       writeWebSocketHeader(header, 0, frame);
       this.#socket.write(header);
-      if (first !== undefined) this.#socket.write(first);
+      if (first !== undefined) this.#writePart(first);
     }
-    for (const part of rest) this.#socket.write(part);
+    for (const part of rest) this.#writePart(part);
   }
+
+  #writePart(part: Uint8Array): void {
+    if (part.length < LARGE_PART_BYTES) {
+      this.#socket.write(part);
+      return;
+    }
+    this.#writing.push(part);
+    this.#socket.write(part, this.#onWritten);
+  }
+
+  readonly #onWritten = (): void => {
+    const part = this.#writing.shift();
+    if (part !== undefined) returnRead(part);
+  };
 
   /** Small messages of one turn leave in one write. */
   #cork(): void {

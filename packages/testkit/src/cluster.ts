@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ApiClient } from "./api-client.ts";
 import { testCertificate, type TestCertificate } from "./certificate.ts";
 import { startFaultRelay, type FaultRelay } from "./fault-relay.ts";
+import { writeGeoFiles } from "./geo-files.ts";
 import { connectJsonAgent, type JsonAgent, type JsonAgentOptions } from "./json-agent.ts";
 import { connectMuxAgent, type MuxAgent, type MuxAgentOptions } from "./mux-agent.ts";
 import { Program } from "./program.ts";
@@ -25,6 +26,8 @@ export interface ClusterOptions {
   readonly descriptors?: number;
   /** Agents reach the orchestrator through a relay that can play a bad line. */
   readonly relay?: boolean;
+  /** With databases of places and networks that know the addresses of `HOMES`; see `startAgentAt`. Without TLS. */
+  readonly geo?: boolean;
 }
 
 /** Secrets of the static keys: two agents' keys, two clients', one admin's. */
@@ -68,14 +71,18 @@ export class Cluster implements AsyncDisposable {
   readonly agents: Program[] = [];
   /** Port of the orchestrator; the same after a restart. */
   readonly port: number;
+  /** Port of the proxy; the same after a restart. */
+  readonly proxyPort: number;
   readonly relay: FaultRelay | undefined;
   readonly certificate: TestCertificate | undefined;
   readonly folder: TemporaryFolder;
   readonly #options: ClusterOptions;
+  readonly #homeRelays: FaultRelay[] = [];
 
   constructor(parts: ClusterParts, options: ClusterOptions) {
     this.orchestrator = parts.orchestrator;
     this.port = parts.port;
+    this.proxyPort = parts.proxyPort;
     this.relay = parts.relay;
     this.certificate = parts.certificate;
     this.folder = parts.folder;
@@ -86,10 +93,10 @@ export class Cluster implements AsyncDisposable {
     return `${this.certificate ? "https" : "http"}://127.0.0.1:${this.port}`;
   }
 
-  /** What agents dial: the relay, if there is one. */
-  get agentUrl(): string {
-    const scheme = this.certificate ? "wss" : "ws";
-    return `${scheme}://127.0.0.1:${this.relay?.port ?? this.port}/agent`;
+  /** The proxy as a client is told of it, by username and key. */
+  proxyUrl(username = "any", key: string = KEYS.client): string {
+    const scheme = this.certificate ? "https" : "http";
+    return `${scheme}://${encodeURIComponent(username)}:${key}@127.0.0.1:${this.proxyPort}`;
   }
 
   get client(): ApiClient {
@@ -113,6 +120,13 @@ export class Cluster implements AsyncDisposable {
   /** Starts one more agent and does not wait for it; `AGENT_NAME` is `agent-N` unless given. */
   startAgent(env: Environment = {}): Program {
     return this.#startAgentProgram(AGENT_MAIN, env);
+  }
+
+  /** Starts one more agent that is observed at this address, as behind a trusted proxy; needs `geo`. */
+  async startAgentAt(address: string, env: Environment = {}): Promise<Program> {
+    const relay = await startFaultRelay({ targetPort: this.port, forwardedFor: address });
+    this.#homeRelays.push(relay);
+    return this.startAgent({ ORCH_WS: `ws://127.0.0.1:${relay.port}/agent`, ...env });
   }
 
   /** Starts many agents in one process and does not wait for them; they are named `agent-N-1`, `agent-N-2`, … */
@@ -144,15 +158,17 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts the orchestrator again, on the same port with the same data, after it has ended. */
   async restartOrchestrator(): Promise<void> {
-    const { folder, certificate, port } = this;
-    this.orchestrator = startOrchestrator({ folder, certificate, port, options: this.#options });
-    await boundPort(this.orchestrator);
+    const { folder, certificate, port, proxyPort } = this;
+    const ports = { port, proxyPort };
+    this.orchestrator = startOrchestrator({ folder, certificate, ports, options: this.#options });
+    await boundPorts(this.orchestrator);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.agents.map((agent) => agent[Symbol.asyncDispose]()));
     await this.orchestrator[Symbol.asyncDispose]();
     await this.relay?.[Symbol.asyncDispose]();
+    await Promise.all(this.#homeRelays.map((relay) => relay[Symbol.asyncDispose]()));
     await this.folder[Symbol.asyncDispose]();
   }
 
@@ -182,23 +198,29 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-interface ClusterParts {
-  readonly orchestrator: Program;
+interface Ports {
   readonly port: number;
+  readonly proxyPort: number;
+}
+
+interface ClusterParts extends Ports {
+  readonly orchestrator: Program;
   readonly relay: FaultRelay | undefined;
   readonly certificate: TestCertificate | undefined;
   readonly folder: TemporaryFolder;
 }
 
 /** Starts an orchestrator and waits for it, then agents, and waits until all of them are available. */
-export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+export async function startCluster(asked: ClusterOptions = {}): Promise<Cluster> {
   const folder = await temporaryFolder();
+  const options = asked.geo ? await withGeo(asked, folder) : asked;
   const certificate = options.tls ? await testCertificate() : undefined;
-  const orchestrator = startOrchestrator({ folder, certificate, port: 0, options });
+  const anyPorts = { port: 0, proxyPort: 0 };
+  const orchestrator = startOrchestrator({ folder, certificate, ports: anyPorts, options });
   try {
-    const port = await boundPort(orchestrator);
-    const relay = options.relay ? await startFaultRelay({ targetPort: port }) : undefined;
-    const cluster = new Cluster({ orchestrator, port, relay, certificate, folder }, options);
+    const ports = await boundPorts(orchestrator);
+    const relay = options.relay ? await startFaultRelay({ targetPort: ports.port }) : undefined;
+    const cluster = new Cluster({ orchestrator, ...ports, relay, certificate, folder }, options);
     const { agents = 1 } = options;
     for (let index = 0; index < agents; index++) cluster.startAgent();
     if (agents > 0) await untilJoined(cluster, agents);
@@ -208,6 +230,18 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await folder[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The databases, and trust in what relays on this machine say of an agent's address. */
+async function withGeo(options: ClusterOptions, folder: TemporaryFolder): Promise<ClusterOptions> {
+  const { places, networks } = await writeGeoFiles(folder);
+  const orchestrator = {
+    ORCH_GEOIP_DB: places,
+    ORCH_ASN_DB: networks,
+    ORCH_TRUST_PROXY: "127.0.0.1/32",
+    ...options.orchestrator,
+  };
+  return { ...options, orchestrator };
 }
 
 async function untilJoined(cluster: Cluster, agents: number): Promise<void> {
@@ -223,10 +257,10 @@ async function untilJoined(cluster: Cluster, agents: number): Promise<void> {
 function startOrchestrator(how: {
   readonly folder: TemporaryFolder;
   readonly certificate: TestCertificate | undefined;
-  readonly port: number;
+  readonly ports: Ports;
   readonly options: ClusterOptions;
 }): Program {
-  const { folder, certificate, port, options } = how;
+  const { folder, certificate, ports, options } = how;
   return new Program({
     name: "orchestrator",
     ...limited(options.descriptors, [
@@ -237,7 +271,8 @@ function startOrchestrator(how: {
     ]),
     env: {
       ...ORCHESTRATOR_ENV,
-      ORCH_LISTEN: `127.0.0.1:${port}`,
+      ORCH_LISTEN: `127.0.0.1:${ports.port}`,
+      ORCH_PROXY_LISTEN: `127.0.0.1:${ports.proxyPort}`,
       ORCH_DATA_DIR: folder.path,
       ...(certificate
         ? { ORCH_TLS_CERT: certificate.certFile, ORCH_TLS_KEY: certificate.keyFile }
@@ -248,12 +283,18 @@ function startOrchestrator(how: {
   });
 }
 
-/** The port that the orchestrator says it listens on. */
-async function boundPort(orchestrator: Program): Promise<number> {
-  const listening = /127\.0\.0\.1:(\d+)/;
-  await orchestrator.ready(listening, 15_000);
-  const line = orchestrator.logs.find(({ text }) => listening.test(text));
-  return Number(listening.exec(line?.text ?? "")?.[1]);
+/** The ports that the orchestrator says it listens on. */
+async function boundPorts(orchestrator: Program): Promise<Ports> {
+  await orchestrator.ready(/"Proxy listening"/, 15_000);
+  return {
+    port: boundPort(orchestrator, "Listening"),
+    proxyPort: boundPort(orchestrator, "Proxy listening"),
+  };
+}
+
+function boundPort(orchestrator: Program, message: string): number {
+  const line = orchestrator.logs.find(({ fields }) => fields["msg"] === message);
+  return Number(/127\.0\.0\.1:(\d+)/.exec(line?.text ?? "")?.[1]);
 }
 
 /** How to run Node with these arguments and no more than so many descriptors. */

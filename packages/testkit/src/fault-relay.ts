@@ -12,6 +12,8 @@ export type RelayDirection = "up" | "down";
 export interface RelayOptions extends LineQuality {
   /** Loopback port it forwards to. */
   readonly targetPort: number;
+  /** Says in the first HTTP request of each connection that it comes from this address, as a proxy does. */
+  readonly forwardedFor?: string;
 }
 
 interface Pair {
@@ -41,12 +43,14 @@ export class FaultRelay implements AsyncDisposable {
   readonly quality: { -readonly [K in keyof LineQuality]: LineQuality[K] };
   readonly #server: Server;
   readonly #targetPort: number;
+  readonly #forwardedFor: string | undefined;
   readonly #pairs = new Set<Pair>();
   readonly #paused = new Set<RelayDirection>();
 
   constructor(server: Server, options: RelayOptions) {
     this.#server = server;
     this.#targetPort = options.targetPort;
+    this.#forwardedFor = options.forwardedFor;
     this.quality = {
       latencyMs: options.latencyMs ?? 0,
       bytesPerSecond: options.bytesPerSecond ?? 0,
@@ -128,6 +132,9 @@ export class FaultRelay implements AsyncDisposable {
       up: new Pump(client, target, this.quality),
       down: new Pump(target, client, this.quality),
     };
+    if (this.#forwardedFor !== undefined) {
+      pair.up.insertHeader(`X-Forwarded-For: ${this.#forwardedFor}`);
+    }
     this.#pairs.add(pair);
     for (const direction of this.#paused) pair[direction].pause();
     this.#tie(pair, client, target);

@@ -19,6 +19,7 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** One direction of one connection: reads, waits as long as the line takes, writes. */
 export class Pump {
   corruptNext = false;
+  #insertion: string | undefined;
   readonly #source: Socket;
   readonly #sink: Socket;
   readonly #quality: LineQuality;
@@ -54,7 +55,13 @@ export class Pump {
     this.#deliver();
   }
 
-  #take(chunk: Buffer): void {
+  /** Puts a header line behind the first line that passes. */
+  insertHeader(line: string): void {
+    this.#insertion = line;
+  }
+
+  #take(arrived: Buffer): void {
+    const chunk = this.#withInsertion(arrived);
     if (this.corruptNext) {
       this.corruptNext = false;
       chunk[0] = (chunk[0] ?? 0) ^ 1;
@@ -67,6 +74,14 @@ export class Pump {
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.#source.pause();
     this.#deliver();
+  }
+
+  #withInsertion(chunk: Buffer): Buffer {
+    const lineEnd = this.#insertion === undefined ? -1 : chunk.indexOf("\r\n");
+    if (lineEnd === -1) return chunk;
+    const line = Buffer.from(`\r\n${this.#insertion}`);
+    this.#insertion = undefined;
+    return Buffer.concat([chunk.subarray(0, lineEnd), line, chunk.subarray(lineEnd)]);
   }
 
   #deliver(): void {

@@ -39,6 +39,7 @@ export const HEARTBEAT_MS = 1000;
 
 /** Notes what a stream's user hears. */
 export class Heard implements StreamHandler {
+  borrows = false;
   head: Head | undefined;
   bytes = 0;
   readonly chunks: Uint8Array[] = [];

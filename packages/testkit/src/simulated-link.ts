@@ -114,7 +114,11 @@ export class SimulatedEnd implements Transport {
   }
 
   hearMessage(message: Uint8Array): void {
-    if (!this.#closed) this.#handler?.onMessage(message, true);
+    if (this.#closed) return;
+    const lent = new Uint8Array(message);
+    this.#handler?.onMessage(lent, true);
+    // As a carrier does that reads into the same memory again: whoever kept a view now sees this.
+    lent.fill(0xdb);
   }
 
   hearClose(code: number, reason: string): void {

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { WebSocketServer } from "ws";
 import { testCertificate } from "./certificate.ts";
 import { HOSTILE_ROUTES } from "./hostile-routes.ts";
 import { FRIENDLY_ROUTES, type Exchange, type Route } from "./target-routes.ts";
@@ -49,7 +50,7 @@ export interface TargetOptions {
   readonly port?: number;
 }
 
-/** Starts a target; unknown paths answer 404. */
+/** Starts a target; unknown paths answer 404, and a WebSocket on any path gets back each message it sends. */
 export async function startTarget(options: TargetOptions = {}): Promise<TargetServer> {
   const { tls = false, host = "127.0.0.1", port = 0 } = options;
   const server: Server = tls ? createTlsServer(await testCertificate()) : createServer();
@@ -69,6 +70,7 @@ class Target implements TargetServer {
   connections = 0;
   readonly #server: Server;
   readonly #scheme: string;
+  readonly #webSockets = new WebSocketServer({ noServer: true });
   readonly #numbers = new Map<Socket, number>();
   readonly #routes = new Map<string, Route>([
     ...Object.entries(FRIENDLY_ROUTES),
@@ -86,6 +88,13 @@ class Target implements TargetServer {
       const url = new URL(request.url ?? "/", this.origin);
       this.#record(request);
       this.#answer({ request, response, socket, url, parameter: url.pathname.split("/")[2] ?? "" });
+    });
+    server.on("upgrade", (request, socket, head) => {
+      this.#record(request);
+      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        webSocket.on("error", () => webSocket.terminate());
+        webSocket.on("message", (data: Buffer, binary) => webSocket.send(data, { binary }));
+      });
     });
     server.on("clientError", (_error, socket) => socket.destroy());
   }

@@ -12,7 +12,7 @@ import { NodeMetrics, type MetricSources } from "./metrics.ts";
 const SOURCES: MetricSources = {
   agents: { records: [] },
   jobs: { inFlight: 3 },
-  tunnels: { inFlight: 2 },
+  tunnels: { counts: { ended: { completed: 3 }, sentBytes: 7, receivedBytes: 9 }, inFlight: 2 },
   waiting: { length: 1 },
   connections: { open: 7 },
   linkCounters: () => ({ lateResults: 4 }),

@@ -3,6 +3,7 @@ import { AGENT_STATUSES } from "@porchlight/protocol/job";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry as Metrics } from "prom-client";
 import { agentStatus, type AgentRecord } from "../agents/registry.ts";
 import type { JobOutcome } from "../jobs/job.ts";
+import type { TunnelCounts } from "../tunnels/tunnels.ts";
 
 const PREFIX = "porchlight_";
 
@@ -14,7 +15,9 @@ export interface MetricSources {
   /** Every agent that has a link. */
   readonly agents: { readonly records: readonly AgentRecord[] };
   readonly jobs: { readonly inFlight: number };
-  readonly tunnels?: { readonly inFlight: number };
+  readonly tunnels?: { readonly inFlight: number; readonly counts: TunnelCounts };
+  /** Connections of proxy clients. */
+  readonly proxy?: { readonly connections: number } | undefined;
   readonly waiting: { readonly length: number };
   readonly connections?: { readonly open: number };
   /** Sticky sessions; times as `performance.now`. */
@@ -58,6 +61,7 @@ export class NodeMetrics {
     this.#addRouting(sources);
     this.#addAgents(sources);
     this.#addLinkCounters(sources);
+    this.#addTunnels(sources);
   }
 
   /** Media type of `text`. */
@@ -121,6 +125,40 @@ export class NodeMetrics {
         () => connections.open,
       );
     }
+  }
+
+  #addTunnels({ tunnels, proxy }: MetricSources): void {
+    if (proxy !== undefined) {
+      this.#addGauge(
+        "proxy_connections_open",
+        "Connections of proxy clients",
+        () => proxy.connections,
+      );
+    }
+    if (tunnels === undefined) return;
+    const ended = new Counter({
+      name: `${PREFIX}tunnels_total`,
+      help: "Tunnels that have ended, by error code; completed for those without",
+      labelNames: ["code"],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const [code, count] of Object.entries(tunnels.counts.ended)) this.inc({ code }, count);
+      },
+    });
+    const bytes = new Counter({
+      name: `${PREFIX}tunnel_bytes_total`,
+      help: "Bytes through tunnels that have ended, to and from targets",
+      labelNames: ["direction"],
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc({ direction: "sent" }, tunnels.counts.sentBytes);
+        this.inc({ direction: "received" }, tunnels.counts.receivedBytes);
+      },
+    });
+    this.#metrics.registerMetric(ended);
+    this.#metrics.registerMetric(bytes);
   }
 
   #addGauge(name: string, help: string, read: () => number): void {

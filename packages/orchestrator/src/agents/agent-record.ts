@@ -1,7 +1,8 @@
 import { roundMs } from "@porchlight/protocol/round-ms";
-import type { AgentStatus, AgentView } from "@porchlight/protocol/job";
+import type { AgentStatus, AgentView, Exit } from "@porchlight/protocol/job";
 import type { Labels } from "@porchlight/protocol/message";
 import type { Link } from "./link.ts";
+import type { Location, Whereabouts } from "./location.ts";
 
 /** What this node knows of one agent identity; lives as long as the process remembers it. */
 export interface AgentRecord {
@@ -17,6 +18,10 @@ export interface AgentRecord {
   profile: Link["profile"];
   /** As observed here, whatever the agent claims (faults G15). */
   ip: string;
+  /** Of that address. */
+  location: Location;
+  /** The same in the form for comparison. */
+  whereabouts: Whereabouts;
   version: string;
   os: string;
   labels: Labels;
@@ -51,6 +56,7 @@ export function agentStatus(record: AgentRecord): AgentStatus {
 /** The record as `GET /v1/agents` shows it. */
 export function agentView(record: AgentRecord): AgentView {
   const { link } = record;
+  const { regionCode: _, ...location } = record.location;
   return {
     id: record.id,
     name: record.name,
@@ -58,6 +64,7 @@ export function agentView(record: AgentRecord): AgentView {
     connectedAt: record.connectedAtMs === undefined ? null : isoTime(record.connectedAtMs),
     lastSeenAt: isoTime(link?.lastSeenAtMs ?? record.lastSeenAtMs),
     ip: record.ip,
+    ...location,
     version: record.version,
     os: record.os,
     profile: record.profile,
@@ -68,6 +75,12 @@ export function agentView(record: AgentRecord): AgentView {
     jobs: { completed: record.completed, failed: record.failed },
     bytes: { sent: record.bytesSent, received: record.bytesReceived },
   };
+}
+
+/** The record as answers name the exit that served them. */
+export function exitOf({ id, name, ip, location }: AgentRecord): Exit {
+  const { regionCode: _code, org: _org, ...place } = location;
+  return { agentId: id, name, ip, ...place };
 }
 
 function isoTime(epochMs: number): string {

@@ -29,6 +29,8 @@ export interface HttpExchange {
 export interface TunnelListener {
   /** The agent has connected to the target. */
   onConnected(head: TcpHead): void;
+  /** Takes bytes that are valid during the call of `onData` only; everybody else is given copies. */
+  readonly borrows?: boolean;
   onData(chunk: Uint8Array): void;
   /** The target half-closed. */
   onEnd(): void;

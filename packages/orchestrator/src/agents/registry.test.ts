@@ -1,13 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Location } from "./location.ts";
 import { PARK_MS } from "./takeover-guard.ts";
-import { agentStatus, Registry, type AgentRecord, type Arrival } from "./registry.ts";
+import {
+  agentStatus,
+  agentView,
+  exitOf,
+  Registry,
+  type AgentRecord,
+  type Arrival,
+} from "./registry.ts";
 import { arrival, FakeLink } from "./test-fakes.ts";
 
-function setup(paused: string[] = []) {
+/** Address → where it is; a test may change it. */
+type Places = Record<string, Location>;
+
+function setup(paused: string[] = [], places: Places = {}) {
   const time = { nowMs: 0 };
   const pausedIds = new Set(paused);
   const registry = new Registry({
+    locator: { locate: (ip) => places[ip] ?? {} },
     pauses: {
       isPaused: (id) => pausedIds.has(id),
       setPaused: (id, isPaused) => void (isPaused ? pausedIds.add(id) : pausedIds.delete(id)),
@@ -268,4 +280,50 @@ test("views: as the API shows an agent", () => {
   const [offline] = registry.views();
   assert.equal(offline?.connectedAt, null);
   assert.equal(offline?.lastSeenAt, "2023-11-14T22:13:21.000Z");
+});
+
+const COLOGNE = { country: "DE", region: "Nordrhein-Westfalen", city: "Köln", asn: 64_496 };
+
+test("register: an agent is where its address is, with each link", () => {
+  const places = { "203.0.113.7": { ...COLOGNE, regionCode: "NW", org: "Example Telekom" } };
+  const { connected } = setup([], places);
+  const { record } = connected();
+  assert.equal(record.whereabouts.city, "KOLN");
+  const exit = { agentId: record.id, name: "home", ip: "203.0.113.7", ...COLOGNE };
+  assert.deepEqual(exitOf(record), exit);
+  const { country, region, city, asn, org } = agentView(record);
+  assert.deepEqual({ country, region, city, asn, org }, { ...COLOGNE, org: "Example Telekom" });
+  connected({ ip: "198.51.100.7" });
+  assert.equal(record.whereabouts.city, undefined);
+  assert.deepEqual(exitOf(record), { agentId: record.id, name: "home", ip: "198.51.100.7" });
+});
+
+test("relocate: every agent is where the locator says now, and may be what work waits for", async () => {
+  const places: Places = {};
+  const { registry, connected } = setup([], places);
+  const online = connected();
+  const offline = connected({ name: "away" });
+  registry.dispose(offline.record, offline.link.id);
+  const heard: (string | undefined)[] = [];
+  registry.onCapacity(({ location }) => heard.push(location.city));
+  places["203.0.113.7"] = COLOGNE;
+  await registry.relocate();
+  assert.deepEqual(heard, ["Köln"]);
+  assert.equal(online.record.location, COLOGNE);
+  assert.equal(offline.record.location, COLOGNE);
+});
+
+test("relocate: thousands of agents do not hold up the event loop", async () => {
+  const places: Places = {};
+  const { registry, connected } = setup([], places);
+  const records = Array.from(
+    { length: 1_200 },
+    (_, index) => connected({ name: `a${index}` }).record,
+  );
+  const located = () => records.filter(({ location }) => location === COLOGNE).length;
+  places["203.0.113.7"] = COLOGNE;
+  const relocated = registry.relocate();
+  assert.equal(located(), 500);
+  await relocated;
+  assert.equal(located(), 1_200);
 });

@@ -2,6 +2,7 @@
  * The agents this node knows and the link each of them has. Every clean-up compares the link's id, so that an
  * old link never removes a new one. All operations on the path of a job are O(1).
  */
+import { setImmediate as turn } from "node:timers/promises";
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
 import type { AgentView } from "@porchlight/protocol/job";
 import type { Labels } from "@porchlight/protocol/message";
@@ -9,12 +10,17 @@ import type { PauseStore } from "../state/pause-store.ts";
 import { agentId } from "./agent-id.ts";
 import { agentStatus, agentView, type AgentRecord } from "./agent-record.ts";
 import type { Link } from "./link.ts";
+import { NO_LOCATOR, UNKNOWN_LOCATION, UNKNOWN_WHEREABOUTS, whereaboutsOf } from "./location.ts";
+import type { Locator } from "./location.ts";
 import { TakeoverGuard } from "./takeover-guard.ts";
 
-export { agentStatus, agentView, type AgentRecord } from "./agent-record.ts";
+export { agentStatus, agentView, exitOf, type AgentRecord } from "./agent-record.ts";
 
 /** Agents without a link that are still remembered; beyond it the one gone longest is forgotten. */
 export const MAX_OFFLINE_AGENTS = 10_000;
+
+/** Agents that are located in one turn of the event loop: 8 ms at 17 µs each. */
+const LOCATED_PER_TURN = 500;
 
 /** An agent at the door: who it is by its key and name, and what it says of itself. */
 export interface Arrival {
@@ -50,6 +56,8 @@ export interface Slot {
 export type AgentListener = (record: AgentRecord) => void;
 
 interface RegistryOptions {
+  /** Default: one that knows nothing. */
+  readonly locator?: Locator;
   readonly pauses?: PauseStore;
   /** Unix epoch milliseconds. */
   readonly now?: () => number;
@@ -75,12 +83,14 @@ export class Registry {
   readonly #offline = new Set<Entry>();
   readonly #capacityListeners = new Set<AgentListener>();
   readonly #departureListeners = new Set<AgentListener>();
+  readonly #locator: Locator;
   readonly #pauses: PauseStore | undefined;
   readonly #now: () => number;
   readonly #monotonicNow: () => number;
   readonly #maxOfflineAgents: number;
 
   constructor(options: RegistryOptions = {}) {
+    this.#locator = options.locator ?? NO_LOCATOR;
     this.#pauses = options.pauses;
     this.#now = options.now ?? Date.now;
     this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
@@ -145,13 +155,25 @@ export class Registry {
     this.#notify(entry);
   }
 
+  /** Looks up again where the agents are, because the locator may know better now; those with a link are told of. */
+  async relocate(): Promise<void> {
+    let left = LOCATED_PER_TURN;
+    for (const entry of this.#byId.values()) {
+      this.#locate(entry, entry.ip);
+      this.#notify(entry);
+      if (--left > 0) continue;
+      left = LOCATED_PER_TURN;
+      await turn();
+    }
+  }
+
   /** Counts one more piece of work on the agent, whether or not it is available. */
   acquire(record: AgentRecord): Slot {
     record.inFlight++;
     return new WorkSlot(record, this.#released);
   }
 
-  /** Hears of every agent that may have become available: a new link, a slot given back, a pause ended. */
+  /** Hears of every agent that may have become available: a new link, a slot given back, a pause ended, a new place. */
   onCapacity(listener: AgentListener): () => void {
     this.#capacityListeners.add(listener);
     return () => void this.#capacityListeners.delete(listener);
@@ -218,7 +240,7 @@ export class Registry {
     }
     entry.link = link;
     entry.profile = link.profile;
-    entry.ip = arrival.ip;
+    if (entry.ip !== arrival.ip) this.#locate(entry, arrival.ip);
     entry.version = arrival.version;
     entry.os = arrival.os;
     entry.labels = arrival.labels;
@@ -227,6 +249,12 @@ export class Registry {
     entry.lastSeenAtMs = this.#now();
     this.#offline.delete(entry);
     if (entry.position === -1) entry.position = this.#online.push(entry) - 1;
+  }
+
+  #locate(entry: Entry, ip: string): void {
+    entry.ip = ip;
+    entry.location = this.#locator.locate(ip);
+    entry.whereabouts = whereaboutsOf(entry.location);
   }
 
   #detach(entry: Entry): void {
@@ -309,7 +337,10 @@ function newEntry(id: string, arrival: Arrival, nowMs: number): Entry {
     keyId: arrival.keyId,
     link: undefined,
     profile: "mux",
-    ip: arrival.ip,
+    // With the first link.
+    ip: "",
+    location: UNKNOWN_LOCATION,
+    whereabouts: UNKNOWN_WHEREABOUTS,
     version: arrival.version,
     os: arrival.os,
     labels: arrival.labels,

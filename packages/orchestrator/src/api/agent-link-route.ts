@@ -1,6 +1,6 @@
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { FastifyPluginCallback } from "fastify";
-import { problemAnswer } from "./answer.ts";
+import { problemAnswer } from "./problem.ts";
 import { BEARER_SECURITY, problemAnswers } from "./route-docs.ts";
 
 const SCHEMA = {

@@ -1,18 +1,20 @@
 /** The door of the HTTP API: the hot route on bare node:http, every other one in the framework. */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
 import type { CidrList } from "@porchlight/runtime/target-policy";
 import type { FastifyInstance, FastifyPluginCallback } from "fastify";
+import { createId } from "@porchlight/runtime/ids";
+import { askForBody, closing, send, sendOnSocket } from "../http/answer.ts";
+import { ClientErrors } from "../http/client-errors.ts";
+import { ConnectionLimit } from "../http/connection-limit.ts";
+import { requestIdOf } from "../http/request-id.ts";
 import type { JobRules } from "../jobs/job-request.ts";
+import { NO_LOCATOR, type Locator } from "../agents/location.ts";
 import { agentLinkRoute } from "./agent-link-route.ts";
 import { agentRoutes } from "./agent-routes.ts";
-import { askForBody, problemAnswer, send } from "./answer.ts";
 import type { KeyRing } from "./bearer.ts";
-import { clientErrorAnswer, closing, sendOnSocket } from "./client-error.ts";
-import { ConnectionLimit } from "./connection-limit.ts";
 import { docsRoutes } from "./docs-routes.ts";
 import { judgeHostHeader } from "./host-check.ts";
 import { createHttpApp } from "./http-app.ts";
@@ -21,7 +23,7 @@ import { jobRoute } from "./job-docs-route.ts";
 import { JobRoute } from "./job-route.ts";
 import { collectOpenApi } from "./openapi.ts";
 import type { AgentPool, JobRunner } from "./ports.ts";
-import { requestIdOf } from "./request-id.ts";
+import { problemAnswer } from "./problem.ts";
 
 /** What the API stands on, and its bounds. */
 export interface ApiOptions {
@@ -33,6 +35,8 @@ export interface ApiOptions {
   readonly maxBodyBytes: number;
   /** Proxies whose `X-Forwarded-For` is believed. */
   readonly trustProxy: CidrList;
+  /** Where callers are; default: nobody knows. */
+  readonly locator?: Locator;
   /** Of this program. */
   readonly version: string;
   readonly logger: Pick<Logger, "debug" | "error">;
@@ -58,7 +62,8 @@ export interface Api {
 
 /** Makes the API; nothing is listened on. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { keys, pool, logger, connectionLimit = new ConnectionLimit() } = options;
+  const { keys, pool, logger, trustProxy, locator = NO_LOCATOR } = options;
+  const { connectionLimit = new ConnectionLimit() } = options;
   const jobs = new JobRoute({ ...options, isOverloaded: () => connectionLimit.isExceeded });
   const app = createHttpApp({ logger });
   await collectOpenApi(app, options.version);
@@ -66,7 +71,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     jobRoute((...call) => jobs.handle(...call)),
     agentRoutes({ keys, pool }),
     agentLinkRoute,
-    ipRoute(options.trustProxy),
+    ipRoute({ trustProxy, locator }),
     docsRoutes,
     ...(options.plugins ?? []),
   ];
@@ -86,15 +91,16 @@ const JOB_PATH = "/v1/request";
 
 class HttpApi implements Api {
   readonly #parts: HttpApiParts;
-  /** The answer under way on a connection. */
-  readonly #current = new WeakMap<Duplex, ServerResponse>();
+  readonly #clientErrors = new ClientErrors((error, status) =>
+    problemAnswer(error, { requestId: createId("req"), status }),
+  );
 
   constructor(parts: HttpApiParts) {
     this.#parts = parts;
   }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#follow(request.socket, response);
+    this.#clientErrors.follow(response);
     if (this.#parts.isDraining()) response.setHeader("Connection", "close");
     const flaw = judgeHostHeader(request);
     if (flaw !== undefined) {
@@ -116,29 +122,13 @@ class HttpApi implements Api {
     // The body is asked for once the head has been judged (faults A3).
     server.on("checkContinue", this.handle);
     server.on("checkExpectation", this.handle);
-    server.on("clientError", this.#answerNonsense);
+    server.on("clientError", this.#clientErrors.answer);
     server.on("connect", refuseConnect);
   }
 
   async close(): Promise<void> {
     await this.#parts.app.close();
   }
-
-  #follow(socket: Socket, response: ServerResponse): void {
-    this.#current.set(socket, response);
-    // A write that meets a lost connection is told by `close` as well.
-    response.on("error", ignore);
-    response.once("close", () => {
-      if (this.#current.get(socket) === response) this.#current.delete(socket);
-    });
-  }
-
-  readonly #answerNonsense = (error: Error & { readonly code?: string }, socket: Duplex): void => {
-    const current = this.#current.get(socket);
-    if (error.code === "ECONNRESET" || current?.headersSent === true) socket.destroy();
-    else if (current !== undefined) send(current, clientErrorAnswer(error));
-    else if (!socket.writableEnded) sendOnSocket(socket, clientErrorAnswer(error));
-  };
 }
 
 function refuseConnect(request: IncomingMessage, socket: Duplex): void {
@@ -146,8 +136,4 @@ function refuseConnect(request: IncomingMessage, socket: Duplex): void {
   const error = new ProxyError("method_not_allowed", "This is no proxy: it takes no CONNECT");
   const context = { requestId: requestIdOf(request), allow: ["POST"] };
   sendOnSocket(socket, closing(problemAnswer(error, context)));
-}
-
-function ignore(): void {
-  // Nothing to do.
 }

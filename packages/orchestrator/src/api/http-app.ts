@@ -7,10 +7,10 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from "fastify";
-import { commonHeaders, problemAnswer } from "./answer.ts";
+import { commonHeaders } from "../http/answer-headers.ts";
+import { requestIdOf } from "../http/request-id.ts";
 import { parseJson } from "./json-body.ts";
-import type { ProblemContext } from "./problem.ts";
-import { requestIdOf } from "./request-id.ts";
+import { problemAnswer, type ProblemContext } from "./problem.ts";
 import { RouteIndex } from "./route-index.ts";
 
 /** Longest agent id or name in a path, percent-encoded: 64 characters of 4 bytes. Characters. */

@@ -12,6 +12,9 @@ interface FieldNote {
 
 const NOT_YET = "Not available yet: refused.";
 
+const NEEDS_PLACES = "Needs the orchestrator's ORCH_GEOIP_DB.";
+const PLACE_NAMES = "Case, accents and punctuation do not count; _ stands for a space.";
+
 /** Field → what it means; a field without a note does not compile. */
 const NOTES: Readonly<Record<keyof JobRequest, FieldNote>> = {
   url: { description: "Absolute http or https URL, without user name and password." },
@@ -46,12 +49,19 @@ const NOTES: Readonly<Record<keyof JobRequest, FieldNote>> = {
     description: "Repeat even a method that is not idempotent, such as POST.",
     default: JOB_DEFAULTS.retryUnsafe,
   },
-  country: { description: NOT_YET },
-  region: { description: NOT_YET },
-  city: { description: NOT_YET },
-  asn: { description: NOT_YET },
-  labels: { description: "Only agents that have all of these labels." },
-  agent: { description: "Only the agent with this id or name." },
+  country: { description: `Only agents in this country: ISO 3166-1 alpha-2. ${NEEDS_PLACES}` },
+  region: {
+    description: `Only agents in this region: its name, or its ISO 3166-2 code with or without the country. ${PLACE_NAMES} ${NEEDS_PLACES}`,
+  },
+  city: { description: `Only agents in this city. ${PLACE_NAMES} ${NEEDS_PLACES}` },
+  asn: {
+    description:
+      "Only agents on this network: the number of its autonomous system. Needs the orchestrator's ORCH_ASN_DB.",
+  },
+  labels: {
+    description: "Only agents that have all of these labels. In a value, _ stands for a space too.",
+  },
+  agent: { description: "Only the agent with this id or name; _ stands for a space too." },
   session: {
     description:
       "Any name: jobs of this client with the same one leave through the same exit. It ends after 60 s without a job, or at the end of its sessionTtl; all its jobs have to give the same agent, labels and place.",

@@ -104,7 +104,7 @@ test("POST /v1/request: shutting_down while the dispatcher drains; connections e
   api.jobs.onRun = (run) => run.fail("shutting_down", "The orchestrator is shutting down");
   const answer = await clientOf(api).post(JOB);
   assert.equal(answer.status, 503);
-  assert.equal(answer.headers["retry-after"], "5");
+  assert.equal(answer.headers["retry-after"], "1");
   assert.equal(answer.headers.connection, "close");
 });
 

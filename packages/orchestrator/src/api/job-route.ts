@@ -6,15 +6,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { createId } from "@porchlight/runtime/ids";
 import type { Logger } from "@porchlight/runtime/logger";
+import { commonHeaders, jobHeaders } from "../http/answer-headers.ts";
+import { askForBody, send } from "../http/answer.ts";
 import { BufferedSink } from "../jobs/buffered-sink.ts";
 import { parseJobRequest, type JobOrder, type JobRules } from "../jobs/job-request.ts";
 import { jobResult, type CompletedOutcome } from "../jobs/job-result.ts";
 import type { Job, JobOutcome } from "../jobs/job.ts";
-import { askForBody, commonHeaders, problemAnswer, send } from "./answer.ts";
 import { authorise, type KeyRing } from "./bearer.ts";
 import { checkBodyHead, parseJson, readBody } from "./json-body.ts";
 import type { JobRunner } from "./ports.ts";
-import { jobHeaders, type ProblemContext } from "./problem.ts";
+import { problemAnswer, type ProblemContext } from "./problem.ts";
 import { RawSink } from "./raw-sink.ts";
 
 /** What one call is judged by, and what runs its job; `BODY_DEADLINE_MS` is 30 s. */

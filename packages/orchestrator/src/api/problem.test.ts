@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ERRORS, ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
-import { HTTP_STATUS, jobHeaders, problemHeaders, problemOf } from "./problem.ts";
+import type { Problem } from "@porchlight/protocol/job";
+import { HTTP_STATUS, problemAnswer } from "./problem.ts";
 
 const CONTEXT = { requestId: "req_1" };
 
@@ -13,43 +14,30 @@ test("HTTP_STATUS: the client's faults are 4xx or 508, others' 5xx", () => {
   }
 });
 
-test("problemOf: type, title and fault by the code, detail by the error", () => {
-  assert.deepEqual(problemOf(new ProxyError("not_found", "There is no such agent"), CONTEXT), {
-    type: "urn:porchlight:error:not_found",
-    title: "Not found",
-    status: 404,
-    detail: "There is no such agent",
-    code: "not_found",
-    fault: "client",
-    retryable: false,
-    requestId: "req_1",
-  });
+test("problemAnswer: a more specific status stands in head and body", () => {
+  const error = new ProxyError("invalid_request", "The request's head is too large");
+  const { status, body } = problemAnswer(error, { ...CONTEXT, status: 431 });
+  assert.equal(status, 431);
+  assert.equal((JSON.parse(body) as Problem).status, 431);
 });
 
-test("problemOf: job, attempts and a more specific status", () => {
-  const attempts = [{ agent: "agent_1", error: "agent_lost" as const, ms: 3 }];
-  const context = { ...CONTEXT, jobId: "job_1", attempts, status: 431 };
-  const problem = problemOf(new ProxyError("agent_lost", "x"), context);
-  assert.deepEqual([problem.jobId, problem.attempts, problem.status], ["job_1", attempts, 431]);
-  assert.equal(problem.retryable, true);
-});
-
-test("problemHeaders: Retry-After, WWW-Authenticate and Allow where they belong", () => {
+test("problemAnswer: Retry-After, WWW-Authenticate and Allow where they belong", () => {
   const headers = (code: ErrorCode, allow?: string[]) =>
-    problemHeaders(new ProxyError(code, "x"), { ...CONTEXT, ...(allow && { allow }) });
+    problemAnswer(new ProxyError(code, "x"), { ...CONTEXT, ...(allow && { allow }) }).headers;
   assert.equal(headers("rate_limited")["Retry-After"], "1");
-  assert.equal(headers("no_agent_available")["Retry-After"], "5");
-  assert.equal(headers("overloaded")["Retry-After"], "1");
-  assert.equal(headers("shutting_down")["Retry-After"], "5");
   assert.equal(headers("unauthenticated")["WWW-Authenticate"], "Bearer");
   assert.equal(headers("method_not_allowed", ["GET", "HEAD"])["Allow"], "GET, HEAD");
-  assert.deepEqual(headers("dns_failed"), { "Content-Type": "application/problem+json" });
+  assert.deepEqual(headers("dns_failed"), {
+    "X-Request-Id": "req_1",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Type": "application/problem+json",
+  });
 });
 
-test("jobHeaders: as far as the job got", () => {
-  assert.deepEqual(jobHeaders({}), {});
-  assert.deepEqual(jobHeaders({ jobId: "job_1", attempts: [] }), {
-    "Porchlight-Job": "job_1",
-    "Porchlight-Attempts": "0",
-  });
+test("problemAnswer: the job as far as it got", () => {
+  const context = { ...CONTEXT, jobId: "job_1", attempts: [{ agent: "agent_1", ms: 3 }] };
+  const { headers, body } = problemAnswer(new ProxyError("agent_lost", "x"), context);
+  assert.equal(headers["Porchlight-Exit"], "agent_1");
+  assert.equal((JSON.parse(body) as Problem).jobId, "job_1");
 });

@@ -1,6 +1,9 @@
 /** The job API's projection of the error table: status, headers and problem body. Source: RFC 9457, contract "Error codes". */
-import { ERRORS, type ErrorCode, type ProxyError } from "@porchlight/protocol/errors";
-import type { Attempt, Problem, SessionView } from "@porchlight/protocol/job";
+import type { ErrorCode, ProxyError } from "@porchlight/protocol/errors";
+import type { Attempt, SessionView } from "@porchlight/protocol/job";
+import { PROBLEM_TYPE, problemOf, retryAfterHeader } from "@porchlight/protocol/problem";
+import { commonHeaders, jobHeaders } from "../http/answer-headers.ts";
+import type { Answer } from "../http/answer.ts";
 
 /** Code → HTTP status. 499 is never seen: a job is cancelled when its client has gone. */
 export const HTTP_STATUS = {
@@ -43,17 +46,6 @@ export const HTTP_STATUS = {
   job_timeout: 504,
 } as const satisfies Record<ErrorCode, number>;
 
-/** Code → seconds in `Retry-After`, where waiting helps. */
-const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
-  rate_limited: 1,
-  no_agent_available: 5,
-  overloaded: 1,
-  shutting_down: 5,
-};
-
-/** Media type of problem bodies. */
-export const PROBLEM_TYPE = "application/problem+json";
-
 /** What is known of the call that failed. */
 export interface ProblemContext {
   readonly requestId: string;
@@ -67,49 +59,20 @@ export interface ProblemContext {
   readonly status?: number;
 }
 
-/** The problem body of an error. */
-export function problemOf(error: ProxyError, context: ProblemContext): Problem {
-  const { jobId, attempts } = context;
+/** An error as an answer. */
+export function problemAnswer(error: ProxyError, context: ProblemContext): Answer {
+  const { requestId, jobId, attempts, allow } = context;
+  const status = context.status ?? HTTP_STATUS[error.code];
   return {
-    type: `urn:porchlight:error:${error.code}`,
-    title: ERRORS[error.code].title,
-    status: context.status ?? HTTP_STATUS[error.code],
-    detail: error.message,
-    code: error.code,
-    fault: error.fault,
-    retryable: error.retry !== "never",
-    requestId: context.requestId,
-    ...(jobId !== undefined && { jobId }),
-    ...(attempts !== undefined && { attempts }),
-  };
-}
-
-/** The headers that go with an error, besides those of every answer. */
-export function problemHeaders(error: ProxyError, context: ProblemContext): Record<string, string> {
-  const retryAfter = RETRY_AFTER_SECONDS[error.code];
-  return {
-    "Content-Type": PROBLEM_TYPE,
-    ...(retryAfter !== undefined && { "Retry-After": String(retryAfter) }),
-    ...(error.code === "unauthenticated" && { "WWW-Authenticate": "Bearer" }),
-    ...(context.allow !== undefined && { Allow: context.allow.join(", ") }),
-    ...jobHeaders(context),
-  };
-}
-
-/**
- * `Porchlight-*` headers of a job as far as it got: its id, the exit tried last, how many were tried, and whether its
- * session has moved to that exit.
- */
-export function jobHeaders({
-  jobId,
-  attempts,
-  session,
-}: Pick<ProblemContext, "jobId" | "attempts" | "session">): Record<string, string> {
-  const exit = attempts?.at(-1)?.agent;
-  return {
-    ...(jobId !== undefined && { "Porchlight-Job": jobId }),
-    ...(exit !== undefined && { "Porchlight-Exit": exit }),
-    ...(attempts !== undefined && { "Porchlight-Attempts": String(attempts.length) }),
-    ...(session?.moved === true && { "Porchlight-Session": "moved" }),
+    status,
+    headers: {
+      ...commonHeaders(requestId),
+      "Content-Type": PROBLEM_TYPE,
+      ...retryAfterHeader(error.code),
+      ...(error.code === "unauthenticated" && { "WWW-Authenticate": "Bearer" }),
+      ...(allow !== undefined && { Allow: allow.join(", ") }),
+      ...jobHeaders(context),
+    },
+    body: JSON.stringify(problemOf(error, { status, requestId, jobId, attempts })),
   };
 }

@@ -1,8 +1,8 @@
 /** Streams a job's answer to the client as it comes: `format: raw`. */
 import type { ServerResponse } from "node:http";
-import { resetSocket } from "@porchlight/runtime/reset-socket";
+import { breakOff, finish } from "../http/answer.ts";
+import { exactHeaders, flushHead } from "../http/exact-headers.ts";
 import type { Job, JobSink, Serving } from "../jobs/job.ts";
-import { finish } from "./answer.ts";
 import { rawHead } from "./raw-head.ts";
 
 /**
@@ -33,10 +33,10 @@ export class RawSink implements JobSink {
   begin(serving: Serving): void {
     this.#committed = true;
     const { status, headers } = rawHead(serving, this.#job);
-    this.#response.writeHead(status, [...headers]);
+    this.#response.writeHead(status, [...exactHeaders(headers)]);
     // Mostly the body comes in this tick and takes the head along; a body that is late must not hold it up.
     setImmediate(() => {
-      if (!this.#hasBody && !this.#response.writableEnded) this.#response.flushHeaders();
+      if (!this.#hasBody) flushHead(this.#response);
     });
   }
 
@@ -57,12 +57,9 @@ export class RawSink implements JobSink {
     finish(this.#response);
   }
 
-  /** The answer has failed: the client must see a broken connection, never a short success (faults F1). */
+  /** The answer has failed. */
   abort(): void {
-    const { socket } = this.#response;
-    // Without a length and without chunks (HTTP/1.0), an orderly end would look like the end of the body.
-    if (socket === null) this.#response.destroy();
-    else resetSocket(socket);
+    breakOff(this.#response);
   }
 
   readonly #giveBack = (): void => {

@@ -1,6 +1,7 @@
 /** Pieces of route schemas for the OpenAPI document. */
 import type { ErrorCode } from "@porchlight/protocol/errors";
-import { HTTP_STATUS, PROBLEM_TYPE } from "./problem.ts";
+import { PROBLEM_TYPE } from "@porchlight/protocol/problem";
+import { HTTP_STATUS } from "./problem.ts";
 
 /** Security of routes that take any key of the right role. */
 export const BEARER_SECURITY = [{ bearer: [] }];

@@ -5,7 +5,7 @@ import { ApiClient, json } from "@porchlight/testkit/api-client";
 import { openRaw, sendRaw } from "@porchlight/testkit/raw-http";
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
 import type { Link } from "../agents/link.ts";
-import { ConnectionLimit } from "./connection-limit.ts";
+import { ConnectionLimit } from "../http/connection-limit.ts";
 import { startApi, type RunningApi } from "./test-fakes.ts";
 
 function clientOf({ origin }: RunningApi, key?: string): ApiClient {
@@ -149,6 +149,16 @@ test("GET /ip: the caller, seen through trusted proxies", async () => {
   const ip = async (headers = {}) => json(await client.call({ path: "/ip", headers }));
   assert.deepEqual(await ip(), { ip: "127.0.0.1" });
   assert.deepEqual(await ip({ "x-forwarded-for": "6.6.6.6, 203.0.113.7" }), { ip: "203.0.113.7" });
+});
+
+test("GET /ip: the caller's country, where it is known", async () => {
+  const locate = (ip: string) => (ip === "203.0.113.7" ? { country: "DE", city: "Köln" } : {});
+  await using api = await startApi({ locator: { locate } });
+  const headers = { "x-forwarded-for": "203.0.113.7" };
+  const client = clientOf(api);
+  const located = json(await client.call({ path: "/ip", headers }));
+  assert.deepEqual(located, { ip: "203.0.113.7", country: "DE" });
+  assert.deepEqual(json(await client.call({ path: "/ip" })), { ip: "127.0.0.1" });
 });
 
 test("faults A29: an unknown route is 404, a wrong method 405 with Allow", async () => {

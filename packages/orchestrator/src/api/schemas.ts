@@ -29,10 +29,10 @@ export const errorCodeSchema = Type.Enum(Object.keys(ERRORS) as ErrorCode[], {
 const errorCode = Type.Unsafe<ErrorCode>({ $ref: "ErrorCode#" });
 
 const place = {
-  country: Type.Optional(text("ISO 3166-1 alpha-2")),
-  region: Type.Optional(Type.String()),
+  country: Type.Optional(text("ISO 3166-1 alpha-2; like the rest of its location, where known")),
+  region: Type.Optional(text("Largest subdivision of the country")),
   city: Type.Optional(Type.String()),
-  asn: Type.Optional(Type.Integer()),
+  asn: Type.Optional(Type.Integer({ description: "Number of the network's autonomous system" })),
 };
 
 const attemptSchema = Type.Object({
@@ -79,7 +79,15 @@ const RESULT_EXAMPLE: JobResult = {
   bodyEncoding: "base64",
   truncated: false,
   attempts: [{ agent: "agent_0123456789abcdefghjk", ms: 84 }],
-  exit: { agentId: "agent_0123456789abcdefghjk", name: "kitchen", ip: "203.0.113.7" },
+  exit: {
+    agentId: "agent_0123456789abcdefghjk",
+    name: "kitchen",
+    ip: "203.0.113.7",
+    country: "PT",
+    region: "Lisbon",
+    city: "Lisbon",
+    asn: 64496,
+  },
   bytes: { sent: 0, received: 5 },
   timings: { queueMs: 0, dnsMs: 12, connectMs: 18, tlsMs: 21, ttfbMs: 79, totalMs: 84 },
 };
@@ -117,6 +125,11 @@ const AGENT_EXAMPLE: AgentView = {
   connectedAt: "2026-01-31T08:00:00.000Z",
   lastSeenAt: "2026-01-31T09:30:00.000Z",
   ip: "203.0.113.7",
+  country: "PT",
+  region: "Lisbon",
+  city: "Lisbon",
+  asn: 64496,
+  org: "Example Telecom",
   version: "1.0.0",
   os: "linux x64",
   profile: "mux",
@@ -138,7 +151,7 @@ export const agentSchema = Type.Object(
     lastSeenAt: Type.String({ format: "date-time" }),
     ip: text("Public address, as observed"),
     ...place,
-    org: Type.Optional(Type.String()),
+    org: Type.Optional(text("Whose network it is")),
     version: text("Of the agent program"),
     os: Type.String(),
     profile: Type.Enum(["mux", "json"], { description: "How its link works" }),

@@ -11,7 +11,7 @@ import { Registry } from "../agents/registry.ts";
 import type { Job, JobOutcome, JobSink, RunningJob, Serving } from "../jobs/job.ts";
 import { createApi, type Api, type ApiOptions } from "./api.ts";
 import type { KeyRing } from "./bearer.ts";
-import { ConnectionLimit } from "./connection-limit.ts";
+import { ConnectionLimit } from "../http/connection-limit.ts";
 import type { JobRunner } from "./ports.ts";
 
 /** One key per role, each named after it. */

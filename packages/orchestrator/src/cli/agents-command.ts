@@ -4,6 +4,20 @@ import { callApi, readJson } from "./api-call.ts";
 import type { CommandContext } from "./command-context.ts";
 import { formatTable } from "./text-table.ts";
 
+const TITLES = [
+  "NAME",
+  "STATUS",
+  "ADDRESS",
+  "LOCATION",
+  "NETWORK",
+  "BUSY",
+  "RTT",
+  "VERSION",
+  "OS",
+  "LABELS",
+  "ID",
+];
+
 /** `porchlight agents`: the pool as a table. */
 export function agentsCommand(context: CommandContext): Command {
   return new Command("agents")
@@ -24,6 +38,8 @@ export function agentTable(agents: readonly AgentView[]): string {
     agent.name,
     agent.status,
     agent.ip,
+    locationOf(agent),
+    agent.asn === undefined ? "–" : `AS${agent.asn}`,
     `${agent.inFlight}/${agent.maxConcurrency}`,
     agent.rttMs === null ? "–" : `${Math.round(agent.rttMs)} ms`,
     agent.version,
@@ -33,6 +49,11 @@ export function agentTable(agents: readonly AgentView[]): string {
       .join(","),
     agent.id,
   ]);
-  const titles = ["NAME", "STATUS", "ADDRESS", "BUSY", "RTT", "VERSION", "OS", "LABELS", "ID"];
-  return formatTable(titles, rows);
+  return formatTable(TITLES, rows);
+}
+
+/** The smallest place that is known, and the country. */
+function locationOf({ country, region, city }: AgentView): string {
+  const places = [city ?? region, country].filter((place) => place !== undefined);
+  return places.join(", ") || "–";
 }

@@ -24,6 +24,10 @@ export function requestCommand(context: CommandContext): Command {
     .option("-i, --include", "print the head of the answer too")
     .option("--no-follow", "do not follow redirects")
     .option("--agent <id>", "through this agent: its id or name")
+    .option("--country <code>", "through an agent there, such as DE")
+    .option("--region <name>", "through an agent in this region: its name, or its ISO code")
+    .option("--city <name>", "through an agent in this city")
+    .option("--asn <number>", "through an agent on this network, such as AS64496")
     .option("--label <key=value>", "through an agent with this label; may be repeated", collect, [])
     .option("--timeout <time>", "total time, such as 10s")
     .action(async (url: string, options: RequestOptions) => {

@@ -29,6 +29,10 @@ test("jobRequestOf: flags win over what is guessed", () => {
     follow: false,
     label: ["region=attic", "a=b=c"],
     agent: "home",
+    country: "de",
+    region: "BY",
+    city: "munich",
+    asn: "AS64496",
     timeout: "10s",
   };
   const job = jobRequestOf(URL_TEXT, options, Buffer.from("a"));
@@ -37,11 +41,19 @@ test("jobRequestOf: flags win over what is guessed", () => {
   assert.equal(job.followRedirects, false);
   assert.deepEqual(job.labels, { region: "attic", a: "b=c" });
   assert.equal(job.agent, "home");
+  const { country, region, city, asn } = job;
+  assert.deepEqual([country, region, city, asn], ["de", "BY", "munich", 64_496]);
   assert.equal(job.timeoutMs, 10_000);
 });
 
-test("jobRequestOf: refuses a header, a label or a time not written as it should be", () => {
-  for (const options of [{ header: ["no colon"] }, { label: ["=x"] }, { timeout: "soon" }]) {
+test("jobRequestOf: refuses a header, a label, a network or a time not written as it should be", () => {
+  const wrong = [
+    { header: ["no colon"] },
+    { label: ["=x"] },
+    { asn: "Telekom" },
+    { timeout: "soon" },
+  ];
+  for (const options of wrong) {
     const job = () => jobRequestOf(URL_TEXT, { ...NONE, ...options });
     assert.throws(job, { code: "invalid_request" });
   }

@@ -10,6 +10,10 @@ export interface RequestOptions {
   readonly include?: boolean;
   readonly follow: boolean;
   readonly agent?: string;
+  readonly country?: string;
+  readonly region?: string;
+  readonly city?: string;
+  readonly asn?: string;
   readonly label: readonly string[];
   readonly timeout?: string;
 }
@@ -19,10 +23,10 @@ const FORM = "application/x-www-form-urlencoded";
 
 /**
  * The job that URL, flags and body ask for; what is not given is left to the orchestrator's defaults.
- * @throws {ProxyError} `invalid_request` when a header, a label or the time is not written as it should be
+ * @throws {ProxyError} `invalid_request` when a header, a label, a network or the time is not written as it should be
  */
 export function jobRequestOf(url: string, options: RequestOptions, body?: Buffer): JobRequest {
-  const { timeout, agent, label } = options;
+  const { timeout, agent, country, region, city, asn, label } = options;
   return {
     url,
     method: (options.request ?? (body === undefined ? "GET" : "POST")) as Method,
@@ -31,6 +35,10 @@ export function jobRequestOf(url: string, options: RequestOptions, body?: Buffer
     format: "raw",
     ...(body !== undefined && { bodyBase64: body.toString("base64") }),
     ...(agent !== undefined && { agent }),
+    ...(country !== undefined && { country }),
+    ...(region !== undefined && { region }),
+    ...(city !== undefined && { city }),
+    ...(asn !== undefined && { asn: asNumber(asn) }),
     ...(label.length > 0 && { labels: labelsOf(label) }),
     ...(timeout !== undefined && { timeoutMs: parseDuration(timeout) }),
   };
@@ -53,6 +61,13 @@ function labelsOf(labels: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     labels.map((label) => split(label, "=", "A label is written key=value")),
   );
+}
+
+/** `64496`, or `AS64496`. */
+function asNumber(text: string): number {
+  const digits = /^(?:AS)?(\d{1,10})$/i.exec(text)?.[1];
+  if (digits !== undefined) return Number(digits);
+  throw new ProxyError("invalid_request", "A network is written as its number, such as AS64496");
 }
 
 function split(line: string, separator: string, rule: string): [string, string] {

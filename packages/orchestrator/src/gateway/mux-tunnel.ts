@@ -15,6 +15,10 @@ export class MuxTunnel implements TunnelExchange, StreamHandler {
     this.#listener = listener;
   }
 
+  get borrows(): boolean {
+    return this.#listener.borrows ?? false;
+  }
+
   /** The stream the tunnel runs on; given once, before anything is sent. */
   attach(stream: Stream): void {
     this.#stream = stream;

@@ -12,6 +12,7 @@ import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { IDEMPOTENT_METHODS } from "@porchlight/protocol/job";
 import type { HttpHead } from "@porchlight/protocol/message";
+import { exitOf } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "./exit-search.ts";
 import { JobAttempt, type AttemptOwner } from "./job-attempt.ts";
 import type { Job, JobOutcome, JobSink, RunningJob, Serving } from "./job.ts";
@@ -89,12 +90,8 @@ export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
   }
 
   begun({ record, startedAtMs }: JobAttempt, head: HttpHead): void {
-    const exit = { agentId: record.id, name: record.name, ip: record.ip };
-    this.#serving = {
-      head,
-      exit,
-      ...this.#search.served(record, this.#context.now() - startedAtMs),
-    };
+    const ms = this.#context.now() - startedAtMs;
+    this.#serving = { head, exit: exitOf(record), ...this.#search.served(record, ms) };
     try {
       this.#sink.begin(this.#serving);
     } catch (thrown) {

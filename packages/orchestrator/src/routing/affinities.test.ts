@@ -22,9 +22,8 @@ describe("Affinities", () => {
   const begin = (
     table: Affinities<Exit>,
     nowMs: number,
-    part: Partial<AffinityRequest> = {},
-    strict = false,
-  ): AffinityUse<Exit> => table.begin(request(part, strict), { nowMs, epochMs: EPOCH_MS + nowMs });
+    ...asked: Parameters<typeof request>
+  ): AffinityUse<Exit> => table.begin(request(...asked), { nowMs, epochMs: EPOCH_MS + nowMs });
 
   /** A whole request, served by this exit. */
   const serve = (table: Affinities<Exit>, nowMs: number, exit: Exit) => {

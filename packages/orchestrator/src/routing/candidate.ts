@@ -1,5 +1,6 @@
 /** What routing reads of an agent: the registry's records have this shape. */
 import type { Labels } from "@porchlight/protocol/message";
+import type { Whereabouts } from "../agents/location.ts";
 
 /** One agent as a possible exit. */
 export interface Candidate {
@@ -8,6 +9,7 @@ export interface Candidate {
   /** Public address, as observed. */
   readonly ip: string;
   readonly labels: Labels;
+  readonly whereabouts: Whereabouts;
   /** The current link, `undefined` while the agent is away; only links with `startTcp` carry tunnels. */
   readonly link: { readonly startTcp?: unknown } | undefined;
   readonly inFlight: number;

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { UNKNOWN_WHEREABOUTS, whereaboutsOf, type Location } from "../agents/location.ts";
 import { compileFilter, matches, type ExitFilter } from "./exit-filter.ts";
 import { Pacing } from "./pacing.ts";
+import type { Targeting } from "./request-options.ts";
 import { explainShortage, hasServing } from "./shortage.ts";
 import { wish, type Agent } from "./wish-fixture.ts";
 
@@ -11,6 +13,7 @@ function agent(part: Partial<Agent> = {}): Agent {
     name: "attic",
     ip: "203.0.113.7",
     labels: { site: "berlin", line: "dsl" },
+    whereabouts: UNKNOWN_WHEREABOUTS,
     link: { startTcp: true },
     inFlight: 0,
     maxConcurrency: 1,
@@ -20,6 +23,12 @@ function agent(part: Partial<Agent> = {}): Agent {
     ...part,
   };
 }
+
+function agentAt(location: Location): Agent {
+  return agent({ whereabouts: whereaboutsOf(location) });
+}
+
+const COLOGNE = { country: "DE", region: "Nordrhein-Westfalen", regionCode: "NW", city: "Köln" };
 
 const berlin = compileFilter({ labels: { site: "berlin" } });
 
@@ -44,8 +53,26 @@ describe("compileFilter", () => {
       compileFilter({ labels: { a: "b,c" } }),
       compileFilter({ labels: { a: "b", c: "d" } }),
       compileFilter({ labels: { 'a","b': "c" } }),
+      compileFilter({ country: "DE" }),
+      compileFilter({ region: "DE" }),
+      compileFilter({ city: "DE" }),
+      compileFilter({ city: "DE", asn: 1 }),
+      compileFilter({ asn: 1 }),
+      compileFilter({ asn: 2 }),
+      compileFilter({ agent: "a_b" }),
+      compileFilter({ agent: "a b" }),
     ];
     assert.equal(new Set(filters.map(({ key }) => key)).size, filters.length);
+  });
+
+  it("gives one place one key, however it is spelt", () => {
+    const spellings = [
+      { country: "US", region: "New York", city: "São Paulo" },
+      { city: "sao_paulo", country: "us", region: "NEW_YORK" },
+      { country: "us", region: "new-york", city: "Sa\u0303o Paulo" },
+    ];
+    const keys = spellings.map((targeting) => compileFilter(targeting).key);
+    assert.equal(new Set(keys).size, 1);
   });
 
   it("does not build anything for work that any agent may do", () => {
@@ -59,10 +86,75 @@ describe("matches", () => {
     assert.ok(!matches(agent(), compileFilter({ labels: { site: "berlin", line: "fibre" } })));
   });
 
+  it("takes _ for a space too in an agent's name and a label's value, and not in an id", () => {
+    const home = agent({ id: "a 1", name: "home one", labels: { site: "new york" } });
+    const really = agent({ name: "home_one", labels: { site: "new_york" } });
+    for (const candidate of [home, really]) {
+      assert.ok(matches(candidate, compileFilter({ agent: "home_one" })));
+      assert.ok(matches(candidate, compileFilter({ labels: { site: "new_york" } })));
+    }
+    assert.ok(!matches(really, compileFilter({ agent: "home one" })));
+    assert.ok(!matches(home, compileFilter({ agent: "a_1" })));
+  });
+
+  const HERE: readonly Targeting[] = [
+    { country: "DE" },
+    { country: "de" },
+    { region: "nordrhein_westfalen" },
+    { region: "nw" },
+    { region: "DE-NW" },
+    { city: "KÖLN" },
+    { city: "koln" },
+    { asn: 64_496 },
+    { country: "DE", region: "NW", city: "Köln", asn: 64_496, agent: "attic" },
+  ];
+  const ELSEWHERE: readonly Targeting[] = [
+    { country: "FR" },
+    { region: "BY" },
+    { region: "DE" },
+    { region: "Köln" },
+    { region: "FR-NW" },
+    { city: "Bonn" },
+    { city: "NW" },
+    { asn: 64_497 },
+    { country: "DE", city: "Bonn" },
+    { country: "FR", city: "Köln" },
+    { country: "DE", region: "NW", city: "Köln", asn: 64_497 },
+    { country: "DE", agent: "cellar" },
+    { country: "DE", labels: { site: "oslo" } },
+  ];
+
+  it("asks for country, region by name or code, city and network, all that are given", () => {
+    const candidate = agentAt({ ...COLOGNE, asn: 64_496 });
+    for (const targeting of HERE) {
+      assert.ok(matches(candidate, compileFilter(targeting)), JSON.stringify(targeting));
+    }
+    for (const targeting of ELSEWHERE) {
+      assert.ok(!matches(candidate, compileFilter(targeting)), JSON.stringify(targeting));
+    }
+  });
+
+  it("finds nobody at a place that is not known of", () => {
+    for (const targeting of HERE) {
+      assert.ok(!matches(agent(), compileFilter(targeting)), JSON.stringify(targeting));
+    }
+  });
+
+  it("takes a name nothing is left of for nowhere, not for anywhere", () => {
+    for (const name of ["_", "***", " "]) {
+      for (const targeting of [{ city: name }, { region: name }, { country: name }]) {
+        assert.ok(!matches(agentAt(COLOGNE), compileFilter(targeting)));
+        assert.ok(!matches(agentAt({ city: "?", region: "-" }), compileFilter(targeting)));
+      }
+    }
+  });
+
   it("faults A5, A30: names of Object.prototype match nothing", () => {
     for (const name of ["__proto__", "constructor", "toString"]) {
       const labels = Object.fromEntries([[name, "x"]]);
       assert.ok(!matches(agent(), compileFilter({ labels })));
+      const short = Object.fromEntries([[name, "_"]]);
+      assert.ok(!matches(agent(), compileFilter({ labels: short })));
     }
   });
 });
@@ -87,6 +179,14 @@ describe("explainShortage", () => {
     assert.equal(
       explain([agent()], compileFilter({ agent: "cellar", labels: { site: "oslo" } })),
       "No connected agent matches agent cellar and label site=oslo",
+    );
+    assert.equal(
+      explain([agent()], compileFilter({ country: "DE", city: "Köln" })),
+      "No connected agent matches country DE and city Köln",
+    );
+    assert.equal(
+      explain([agent()], compileFilter({ labels: { a: "b" }, region: "x_y", asn: 7 })),
+      "No connected agent matches region x_y and asn 7 and label a=b",
     );
     const busy = [agent({ inFlight: 1 }), agent({ inFlight: 1 }), agent({ inFlight: 1 })];
     assert.equal(

@@ -25,7 +25,8 @@ function fail(
   }
 }
 
-function cools(health: ExitHealth<Exit>, exit: Exit, target: Target, nowMs = 0): boolean {
+function cools(health: ExitHealth<Exit>, ...asked: [Exit, Target, nowMs?: number]): boolean {
+  const [exit, target, nowMs = 0] = asked;
   return health.coolUntilMs(exit, target, nowMs) > 0;
 }
 

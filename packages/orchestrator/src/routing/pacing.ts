@@ -78,11 +78,10 @@ export class Pacing<R extends object> {
   }
 
   #lane(record: R, domain: string): Lane<R> {
-    let lanes = this.#lanes.get(record);
-    if (lanes === undefined) this.#lanes.set(record, (lanes = new Map()));
-    let lane = lanes.get(domain);
-    if (lane === undefined)
-      lanes.set(domain, (lane = { record, domain, openAtMs: 0, underWay: 0 }));
+    const lanes = this.#lanes.get(record) ?? new Map<string, Lane<R>>();
+    this.#lanes.set(record, lanes);
+    const lane = lanes.get(domain) ?? { record, domain, openAtMs: 0, underWay: 0 };
+    lanes.set(domain, lane);
     return lane;
   }
 

@@ -20,16 +20,14 @@ export function explainShortage<R extends Candidate>(
   { filter, target, only }: ExitWish<R>,
   { pacing, nowMs }: PacingNow<R>,
 ): string {
-  let serving = 0;
-  let paced = 0;
-  let idle = 0;
-  for (const record of only === undefined ? records : [only]) {
-    if (record.link === undefined || !matches(record, filter)) continue;
-    if (isServing(record)) serving++;
-    else idle++;
-    if (isAvailable(record) && (pacing?.opensAtMs(record, target) ?? nowMs) > nowMs) paced++;
-  }
-  if (pacing !== undefined && paced > 0) {
+  const matching = (only === undefined ? records : [only]).filter(
+    (record) => record.link !== undefined && matches(record, filter),
+  );
+  const serving = matching.filter(isServing).length;
+  const idle = matching.length - serving;
+  const isPaced = (record: R): boolean =>
+    isAvailable(record) && (pacing?.opensAtMs(record, target) ?? nowMs) > nowMs;
+  if (pacing !== undefined && matching.some(isPaced)) {
     const who = only === undefined ? countMatching(serving) : "The session's exit is";
     return `${who} busy or paced: ${pacing.rules} through one exit to ${target.domain}`;
   }

@@ -1,4 +1,5 @@
 /** Wishes and agents for tests of routing and of those that use it. */
+import { UNKNOWN_WHEREABOUTS } from "../agents/location.ts";
 import type { Candidate } from "./candidate.ts";
 import { compileFilter, type ExitWish } from "./exit-filter.ts";
 import type { Targeting } from "./request-options.ts";
@@ -14,6 +15,7 @@ export function agent(name: string, part: Partial<Agent> = {}): Agent {
     name,
     ip: "203.0.113.7",
     labels: {},
+    whereabouts: UNKNOWN_WHEREABOUTS,
     link: { startTcp: true },
     inFlight: 0,
     maxConcurrency: 8,

@@ -85,6 +85,10 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
 
   // ── what the agent does ──
 
+  get borrows(): boolean {
+    return this.#door.borrows ?? false;
+  }
+
   onConnected(head: TcpHead): void {
     if (this.#state !== "opening") return;
     this.#state = "open";

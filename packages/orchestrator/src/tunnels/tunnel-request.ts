@@ -10,6 +10,8 @@ export interface TunnelRequest {
   /** Follows the tunnel through both sides' logs. */
   readonly id: string;
   readonly requestId: string;
+  /** Which kind of client asked. */
+  readonly door: "connect" | "socks5" | "http";
   /** Who the key belongs to. */
   readonly account: string;
   readonly host: string;
@@ -41,6 +43,8 @@ export interface OpenedTunnel {
 export interface TunnelDoor {
   /** The agent has connected: only now may the client be told so (faults P21). */
   onOpen(opened: OpenedTunnel): void;
+  /** Takes bytes that are valid during the call of `onData` only, as a splice does; everybody else is given copies. */
+  readonly borrows?: boolean;
   /** Bytes of the target; each has to be given back by the exchange's `consume`. */
   onData(chunk: Uint8Array): void;
   /** The target half-closed. */

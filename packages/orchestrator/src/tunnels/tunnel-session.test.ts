@@ -1,48 +1,18 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it, mock } from "node:test";
-import type { ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { createLogger } from "@porchlight/runtime/logger";
 import { completed, DispatchFixture } from "../jobs/dispatch-fixture.ts";
 import type { ScriptedLink } from "../jobs/scripted-agent.ts";
 import { AFFINITY_IDLE_MS } from "../routing/affinities.ts";
 import type { SessionWish } from "../routing/request-options.ts";
-import type { OpenedTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
+import { REQUEST as ANY_REQUEST, ScriptedDoor } from "./door-fixture.ts";
+import type { TunnelRequest } from "./tunnel-request.ts";
 import { Tunnels } from "./tunnels.ts";
 
 const SESSION: SessionWish = { id: "cart", ttlMs: 86_400_000, strict: false };
 
-const REQUEST: TunnelRequest = {
-  id: "job_1",
-  requestId: "req_1",
-  account: "acme",
-  host: "example.com",
-  port: 443,
-  targeting: {},
-  session: SESSION,
-  priority: 5,
-  openTimeoutMs: 10_000,
-  maxRetries: 2,
-};
-
-/** Remembers how its tunnel was opened, or why it was not. */
-class NotedDoor implements TunnelDoor {
-  opened: OpenedTunnel | undefined;
-  code: ErrorCode | undefined;
-
-  onOpen(opened: OpenedTunnel): void {
-    this.opened = opened;
-  }
-
-  onData(): void {}
-
-  onEnd(): void {}
-
-  onDrain(): void {}
-
-  onError(error: ProxyError): void {
-    this.code = error.code;
-  }
-}
+/** A tunnel of the session. */
+const REQUEST: TunnelRequest = { ...ANY_REQUEST, session: SESSION };
 
 let world: DispatchFixture;
 let tunnels: Tunnels;
@@ -67,8 +37,8 @@ beforeEach(() => {
 afterEach(() => world.dispose());
 
 /** Asks for a tunnel of the session; whoever is asked connects. */
-function open(part: Partial<TunnelRequest> = {}): NotedDoor {
-  const door = new NotedDoor();
+function open(part: Partial<TunnelRequest> = {}): ScriptedDoor {
+  const door = new ScriptedDoor();
   tunnels.open({ ...REQUEST, ...part }, door);
   for (const record of world.registry.records) {
     for (const tunnel of (record.link as ScriptedLink).tunnels) tunnel.connect();
@@ -101,7 +71,7 @@ it("a session of jobs goes on in tunnels with the same targeting, and the other 
 it("other filters are session_mismatch for a tunnel too", () => {
   world.connect(2);
   open();
-  assert.equal(open({ targeting: { agent: "b" } }).code, "session_mismatch");
+  assert.deepEqual(open({ targeting: { agent: "b" } }).heard, ["session_mismatch"]);
 });
 
 it("an open tunnel keeps its session alive for hours, and outlives its end", () => {
@@ -111,7 +81,7 @@ it("an open tunnel keeps its session alive for hours, and outlives its end", () 
   assert.equal(open().opened?.exit.name, "a");
   mock.timers.tick(86_400_000);
   assert.equal(open().opened?.exit.name, "b");
-  assert.equal(tunnel.code, undefined);
+  assert.deepEqual(tunnel.heard, ["open"]);
   assert.equal(world.record("a").inFlight, 2);
 });
 
@@ -131,7 +101,7 @@ it("moves when its exit is gone, and says so; strict, it is session_lost", () =>
   world.connect(2);
   open();
   disconnect("a");
-  assert.equal(open({ session: { ...SESSION, strict: true } }).code, "session_lost");
+  assert.deepEqual(open({ session: { ...SESSION, strict: true } }).heard, ["session_lost"]);
   const { opened } = open();
   assert.deepEqual([opened?.exit.name, opened?.session?.moved], ["b", true]);
   opened?.exchange.abort("cancelled", "done");
@@ -141,16 +111,16 @@ it("moves when its exit is gone, and says so; strict, it is session_lost", () =>
 
 it("is not tried on another exit after a target's failure", () => {
   const [a, b] = world.connect(2);
-  const door = new NotedDoor();
+  const door = new ScriptedDoor();
   tunnels.open(REQUEST, door);
   a!.tunnels[0]!.fail("dns_failed");
-  assert.equal(door.code, "dns_failed");
+  assert.deepEqual(door.heard, ["dns_failed"]);
   assert.equal(b!.tunnels.length, 0);
 });
 
 it("may choose again after an agent's failure before any tunnel was open, even when strict", () => {
   const [a, b] = world.connect(2);
-  const door = new NotedDoor();
+  const door = new ScriptedDoor();
   tunnels.open({ ...REQUEST, session: { ...SESSION, strict: true } }, door);
   a!.tunnels[0]!.fail("agent_lost");
   b!.tunnels[0]!.connect();

@@ -11,6 +11,7 @@
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt, SessionView } from "@porchlight/protocol/job";
 import type { OpenTcp, TcpHead } from "@porchlight/protocol/message";
+import { exitOf } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "../jobs/exit-search.ts";
 import { agentTimeoutMs } from "../jobs/job-attempt.ts";
 import type { Grant } from "../jobs/waiting-line.ts";
@@ -38,6 +39,9 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   readonly #search: ExitSearch;
   readonly #deadline: NodeJS.Timeout;
   #state: "opening" | "open" | "ended" = "opening";
+  /** What had passed when it was last looked at, and since when no more has. */
+  #seenBytes = -1;
+  #idleSinceMs = 0;
 
   constructor(request: TunnelRequest, door: TunnelDoor, context: TunnelContext) {
     this.request = request;
@@ -52,6 +56,18 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
   /** Whether it stands in the waiting line. */
   get waiting(): boolean {
     return this.#search.waiting;
+  }
+
+  /** Since when nothing has passed, as far as calls of this have noticed; `nowMs` while it is not open. */
+  idleSinceMs(nowMs: number): number {
+    const { attempt } = this;
+    if (this.#state !== "open" || attempt === undefined) return nowMs;
+    const bytes = attempt.sentBytes + attempt.receivedBytes;
+    if (bytes !== this.#seenBytes) {
+      this.#seenBytes = bytes;
+      this.#idleSinceMs = nowMs;
+    }
+    return this.#idleSinceMs;
   }
 
   start(): void {
@@ -92,8 +108,7 @@ export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
     const { attempts, session } = this.#search.served(record, ms);
     this.attempts = attempts;
     this.session = session;
-    const exit = { agentId: record.id, name: record.name, ip: record.ip };
-    this.#door.onOpen({ head, exit, attempts, session, exchange: attempt });
+    this.#door.onOpen({ head, exit: exitOf(record), attempts, session, exchange: attempt });
   }
 
   failed(attempt: TunnelAttempt, error: ProxyError): void {

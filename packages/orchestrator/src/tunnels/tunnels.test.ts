@@ -1,62 +1,14 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import type { ErrorCode } from "@porchlight/protocol/errors";
-import type { Attempt } from "@porchlight/protocol/job";
 import { createLogger } from "@porchlight/runtime/logger";
-import type { TunnelExchange } from "../agents/link.ts";
 import { Registry, type AgentRecord } from "../agents/registry.ts";
 import { connectAgent, type ScriptedLink } from "../jobs/scripted-agent.ts";
 import { WaitingLine } from "../jobs/waiting-line.ts";
 import { Affinities } from "../routing/affinities.ts";
 import { Selector } from "../routing/selector.ts";
-import type { OpenedTunnel, RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
+import { REQUEST, ScriptedDoor } from "./door-fixture.ts";
+import type { RunningTunnel, TunnelDoor, TunnelRequest } from "./tunnel-request.ts";
 import { Tunnels } from "./tunnels.ts";
-
-const REQUEST: TunnelRequest = {
-  id: "job_1",
-  requestId: "req_1",
-  account: "acme",
-  host: "example.com",
-  port: 443,
-  targeting: {},
-  priority: 5,
-  openTimeoutMs: 10_000,
-  maxRetries: 2,
-};
-
-/** A door that writes down what it hears. */
-class ScriptedDoor implements TunnelDoor {
-  readonly heard: string[] = [];
-  opened: OpenedTunnel | undefined;
-  attempts: readonly Attempt[] = [];
-
-  get exchange(): TunnelExchange {
-    assert.ok(this.opened, "the tunnel is open");
-    return this.opened.exchange;
-  }
-
-  onOpen(opened: OpenedTunnel): void {
-    this.heard.push("open");
-    this.opened = opened;
-  }
-
-  onData(chunk: Uint8Array): void {
-    this.heard.push(`data ${Buffer.from(chunk).toString()}`);
-  }
-
-  onEnd(): void {
-    this.heard.push("end");
-  }
-
-  onDrain(): void {
-    this.heard.push("drain");
-  }
-
-  onError(error: { code: ErrorCode }, attempts: readonly Attempt[]): void {
-    this.heard.push(error.code);
-    this.attempts = attempts;
-  }
-}
 
 describe("Tunnels", () => {
   let registry: Registry;
@@ -66,7 +18,7 @@ describe("Tunnels", () => {
   let logged: Record<string, unknown>[];
 
   beforeEach(() => {
-    mock.timers.enable({ apis: ["setTimeout", "setImmediate", "Date"] });
+    mock.timers.enable({ apis: ["setTimeout", "setInterval", "setImmediate", "Date"] });
     registry = new Registry();
     const selector = new Selector<AgentRecord>({
       pool: registry,
@@ -195,6 +147,7 @@ describe("Tunnels", () => {
     assert.deepEqual(fields, {
       jobId: "job_1",
       requestId: "req_1",
+      door: "connect",
       account: "acme",
       agentId: record("a").id,
       linkId: "link_a",
@@ -374,6 +327,20 @@ describe("Tunnels", () => {
     assert.equal(record("a").failed, 1);
     assert.equal(record("a").inFlight, 0);
     assert.equal(b!.tunnels.length, 0);
+  });
+
+  it("ends a tunnel through which nothing passes for the idle time, and no other", () => {
+    const [a] = connect(1);
+    const busy = new ScriptedDoor();
+    for (const each of [door, busy]) open({}, each);
+    for (const tunnel of a!.tunnels) tunnel.connect();
+    for (let passed = 0; passed < 1_100_000; passed += 100_000) {
+      busy.exchange.write(Buffer.from("x"));
+      mock.timers.tick(100_000);
+    }
+    assert.deepEqual(door.heard, ["open", "cancelled"]);
+    assert.deepEqual(busy.heard, ["open"]);
+    assert.deepEqual(tunnels.counts.ended, { cancelled: 1 });
   });
 
   it("drain refuses new tunnels and resolves when the open ones have ended", async () => {

@@ -1,0 +1,26 @@
+import { ProxyError } from "@porchlight/protocol/errors";
+import { canonicalHost } from "@porchlight/runtime/target-policy-address";
+
+/** Where a tunnel is to lead. */
+export interface Authority {
+  /** In its one spelling (`canonicalHost`), IPv6 without brackets. */
+  readonly host: string;
+  /** 1..65535. */
+  readonly port: number;
+}
+
+const SHAPE = /^(\[[0-9A-Fa-f:.]{2,45}\]|[^\s:/?#@,[\]\\]{1,255}):([0-9]{1,5})$/;
+
+/**
+ * The target of CONNECT: `host:port`, nothing else and nothing left out. Source: RFC 9112 §3.2.3.
+ * @throws {ProxyError} `invalid_url` for anything else (faults P3); never with the text in it
+ */
+export function parseAuthority(text: string): Authority {
+  const [, givenHost = "", givenPort] = SHAPE.exec(text) ?? [];
+  const host = canonicalHost(givenHost);
+  const port = Number(givenPort);
+  if (host === undefined || !(port >= 1 && port <= 65_535)) {
+    throw new ProxyError("invalid_url", "CONNECT takes host:port, with a port from 1 to 65535");
+  }
+  return { host, port };
+}

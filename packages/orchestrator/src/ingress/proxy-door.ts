@@ -1,0 +1,239 @@
+/**
+ * The door of proxy clients. All of them come to one listener and are told apart by their first bytes:
+ *
+ *   05            SOCKS5
+ *   04            SOCKS4: closed
+ *   CONNECT …     a tunnel at once, when the first read holds the whole head and nothing is unusual about it
+ *   anything      Node's HTTP server: requests to be forwarded, and every other CONNECT
+ *
+ * Both ways of CONNECT are judged by the same functions.
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { Server as SecureServer } from "node:https";
+import { Socket, type AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { ProxyError } from "@porchlight/protocol/errors";
+import { createId } from "@porchlight/runtime/ids";
+import type { Logger } from "@porchlight/runtime/logger";
+import type { Authenticator } from "../accounts/authenticator.ts";
+import { closing, send } from "../http/answer.ts";
+import { ClientErrors } from "../http/client-errors.ts";
+import type { ConnectionLimit } from "../http/connection-limit.ts";
+import { Admission } from "./admission.ts";
+import { parseAuthority, type Authority } from "./authority.ts";
+import { ConnectAnswers } from "./connect-answers.ts";
+import { parseConnectHead } from "./connect-head.ts";
+import { readCredentials } from "./credentials.ts";
+import { tunnelRequest, type DoorRequest, type ProxyRules } from "./door-request.ts";
+import type { Forwarder } from "./forwarder.ts";
+import { judgeHead, type RequestHead } from "./head-check.ts";
+import { proxyErrorAnswer, sendProxyError, sendProxyErrorOnSocket } from "./proxy-error.ts";
+import { SocksClient, type SocksParts } from "./socks-client.ts";
+import { SOCKS4, SOCKS5 } from "./socks-handshake.ts";
+import { TunnelClient, type TunnelOpener } from "./tunnel-client.ts";
+import { Visitors, type VisitorCaps } from "./visitors.ts";
+
+/** A client says what it wants within this: TLS, its first byte, and the whole of a SOCKS handshake. Milliseconds. */
+const GREETING_MS = 10_000;
+
+/** Who comes in by which rules, and who does the work. */
+export interface ProxyDoorOptions {
+  readonly keys: Pick<Authenticator, "authenticate" | "onRevoked">;
+  readonly tunnels: TunnelOpener;
+  readonly forwarder: Forwarder;
+  readonly rules: ProxyRules;
+  readonly caps: VisitorCaps;
+  readonly connectionLimit: ConnectionLimit;
+  /** Host that the proxy listens on. */
+  readonly listenHost: string;
+  readonly logger: Logger;
+  /** Whether this node is leaving: connections are closed after their next answer. */
+  isDraining(): boolean;
+}
+
+/** The door, to be put behind one server. */
+export class ProxyDoor {
+  readonly #options: ProxyDoorOptions;
+  readonly #admission: Admission;
+  readonly #visitors: Visitors;
+  readonly #errors: ClientErrors;
+  readonly #stopHearing: () => void;
+  readonly #own: { port: number };
+  #serveHttp: (socket: Socket) => void = () => undefined;
+
+  constructor(options: ProxyDoorOptions) {
+    const { keys, rules, connectionLimit, listenHost, caps } = options;
+    this.#options = options;
+    const checkRoom = (): void => connectionLimit.check();
+    const own = { host: listenHost, port: 0 };
+    this.#own = own;
+    this.#admission = new Admission({ keys, rules, checkRoom, own });
+    this.#visitors = new Visitors(caps);
+    this.#stopHearing = keys.onRevoked((keyId) => this.#visitors.endKey(keyId));
+    this.#errors = new ClientErrors((error, status) =>
+      proxyErrorAnswer(error, { requestId: createId("req"), status }),
+    );
+  }
+
+  /** Connections open at this moment. */
+  get connections(): number {
+    return this.#visitors.open;
+  }
+
+  /** Stands in front of a server: its connections come here first. */
+  protect(server: Server): void {
+    this.#options.connectionLimit.watch(server);
+    server.once("listening", () => {
+      this.#own.port = (server.address() as AddressInfo).port;
+    });
+    const event = server instanceof SecureServer ? "secureConnection" : "connection";
+    const serve = server.listeners(event).find(({ name }) => name === "connectionListener");
+    if (serve === undefined) throw new Error("The HTTP server takes its connections elsewhere");
+    server.off(event, serve as () => void);
+    this.#serveHttp = (socket) => {
+      Reflect.apply(serve, server, [socket]);
+    };
+    server.on(event, this.#accept);
+    // What is expected of the target, the target answers.
+    server.on("checkContinue", this.handle);
+    server.on("checkExpectation", this.handle);
+    server.on("clientError", this.#errors.answer);
+    server.on("connect", this.#onConnect);
+  }
+
+  /** Takes the `request` events of the server: requests to be forwarded. */
+  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#errors.follow(response);
+    if (this.#options.isDraining()) response.setHeader("Connection", "close");
+    const requestId = createId("req");
+    const head = headOf(request);
+    const flaw = judgeHead(head);
+    if (flaw !== undefined) {
+      return send(response, closing(proxyErrorAnswer(flaw.error, { requestId, ...flaw })));
+    }
+    try {
+      const order = this.#admit(request.socket, head, requestId);
+      this.#options.forwarder.forward(request, response, order);
+    } catch (thrown) {
+      sendProxyError(response, this.#noted(thrown, requestId), { requestId });
+    }
+  };
+
+  /** Takes the `upgrade` events of the server. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, early: Buffer): void {
+    const requestId = createId("req");
+    socket.on("error", () => socket.destroy());
+    try {
+      const head = headOf(request);
+      const flaw = judgeHead(head);
+      if (flaw !== undefined) throw flaw.error;
+      const order = this.#admit(request.socket, head, requestId);
+      this.#options.forwarder.upgrade(request, { socket, early }, order);
+    } catch (thrown) {
+      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId), { requestId });
+    }
+  }
+
+  /** Ends all connections and hears of no key any more. Idempotent. */
+  close(): void {
+    this.#stopHearing();
+    this.#visitors.close();
+  }
+
+  readonly #accept = (socket: Socket): void => {
+    const visit = this.#visitors.of(socket);
+    socket.on("error", ignore);
+    const timer = setTimeout(() => socket.destroy(), GREETING_MS);
+    const onGreeted = (): void => clearTimeout(timer);
+    socket.once("close", onGreeted);
+    socket.once("data", (first: Buffer) => {
+      socket.pause();
+      if (first[0] === SOCKS5) {
+        new SocksClient({ socket, visit, onGreeted }, this.#socks).start(first);
+        return;
+      }
+      onGreeted();
+      socket.off("close", onGreeted);
+      if (first[0] === SOCKS4) socket.destroy();
+      else this.#takeHttp(socket, first);
+    });
+  };
+
+  get #socks(): SocksParts {
+    const { tunnels, rules, logger } = this.#options;
+    return { admission: this.#admission, tunnels, rules, logger };
+  }
+
+  #takeHttp(socket: Socket, first: Buffer): void {
+    const fast = parseConnectHead(first);
+    if (fast !== undefined) {
+      return this.#connect(socket, fast.head, first.subarray(fast.headBytes));
+    }
+    socket.off("error", ignore);
+    socket.unshift(first);
+    this.#serveHttp(socket);
+    socket.resume();
+  }
+
+  readonly #onConnect = (request: IncomingMessage, stream: Duplex, early: Buffer): void => {
+    stream.on("error", ignore);
+    if (!(stream instanceof Socket)) return void stream.destroy();
+    this.#connect(stream, headOf(request), early);
+  };
+
+  #connect(socket: Socket, head: RequestHead, early: Buffer): void {
+    const requestId = createId("req");
+    const flaw = judgeHead(head);
+    if (flaw !== undefined) {
+      return sendProxyErrorOnSocket(socket, flaw.error, { requestId, ...flaw });
+    }
+    try {
+      const order = this.#admit(socket, head, requestId);
+      const { host, port } = parseAuthority(head.url);
+      this.#admission.judgeTarget({ host, port }, socket);
+      const { tunnels, rules } = this.#options;
+      const id = createId("job");
+      const answers = new ConnectAnswers(socket, { requestId, jobId: id });
+      const request = tunnelRequest(order, { id, host, port, door: "connect" }, rules);
+      new TunnelClient({ socket, early, answers }).open(tunnels, request);
+    } catch (thrown) {
+      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId), { requestId });
+    }
+  }
+
+  /** @throws {ProxyError} why this client is not let in, or that its target is this proxy (faults P19) */
+  #admit(socket: Socket, { method, url, rawHeaders }: RequestHead, requestId: string): DoorRequest {
+    const visit = this.#visitors.of(socket);
+    visit.checkAddress();
+    const credentials = readCredentials(rawHeaders);
+    const order = this.#admission.admit({ credentials, visit, requestId });
+    const target = method === "CONNECT" ? undefined : authorityOf(url);
+    if (target !== undefined) this.#admission.judgeLoop(target, socket);
+    return order;
+  }
+
+  #noted(thrown: unknown, requestId: string): ProxyError {
+    const error = ProxyError.from(thrown);
+    const fields = { requestId, code: error.code };
+    if (error.code === "internal") {
+      this.#options.logger.error({ ...fields, err: thrown }, "Proxy request failed");
+    } else this.#options.logger.debug(fields, "Proxy request refused");
+    return error;
+  }
+}
+
+function headOf({ method = "", url = "", httpVersion, rawHeaders }: IncomingMessage): RequestHead {
+  return { method, url, httpVersion, rawHeaders };
+}
+
+/** Host and port of a URL in absolute form; `undefined` for what the forwarder is going to refuse. */
+function authorityOf(url: string): Authority | undefined {
+  const parsed = URL.parse(url);
+  if (parsed === null || parsed.hostname === "") return undefined;
+  const defaultPort = parsed.protocol === "https:" ? 443 : 80;
+  return { host: parsed.hostname, port: parsed.port === "" ? defaultPort : Number(parsed.port) };
+}
+
+function ignore(): void {
+  // `close` follows and tells all that is needed.
+}

@@ -1,0 +1,129 @@
+/**
+ * A client's connection from the moment it has asked for a tunnel, whichever way it asked:
+ *
+ *   waiting ──the agent has connected──▶ told so, joined with the tunnel ──▶ ended
+ *      │ refused: told why, ended
+ *      │ gone: the tunnel is cancelled
+ *
+ * What the client sends meanwhile stays in its socket, which reads no more than its buffer holds, and is the tunnel's
+ * first bytes (faults P14). A client that ends its side without having sent anything has gone; one that has sent
+ * something waits for the answer (faults P15).
+ */
+import type { Socket } from "node:net";
+import type { ProxyError } from "@porchlight/protocol/errors";
+import type { Attempt } from "@porchlight/protocol/job";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
+import { roomySocket } from "@porchlight/runtime/roomy-socket";
+import { Splice } from "@porchlight/runtime/splice";
+import { STALLED_READER_MS } from "../http/answer.ts";
+import type {
+  OpenedTunnel,
+  RunningTunnel,
+  TunnelDoor,
+  TunnelRequest,
+} from "../tunnels/tunnel-request.ts";
+
+/** How the client is told, in its own protocol. */
+export interface TunnelAnswers {
+  /** What says that the tunnel is open. */
+  opened(opened: OpenedTunnel): string | Uint8Array;
+  /** Says why there is none, and ends the connection. */
+  refuse(error: ProxyError, attempts: readonly Attempt[]): void;
+}
+
+/** Opens tunnels. */
+export interface TunnelOpener {
+  open(request: TunnelRequest, door: TunnelDoor): RunningTunnel;
+}
+
+interface TunnelClientOptions {
+  /** Nobody else listens to its data any more. */
+  readonly socket: Socket;
+  /** Its first bytes for the tunnel, which have been read already; may be empty. */
+  readonly early: Uint8Array;
+  readonly answers: TunnelAnswers;
+}
+
+/** One client of one tunnel. */
+export class TunnelClient implements TunnelDoor {
+  readonly borrows = true;
+  readonly #socket: Socket;
+  readonly #early: Uint8Array;
+  readonly #answers: TunnelAnswers;
+  #running: RunningTunnel | undefined;
+  #splice: Splice | undefined;
+
+  constructor({ socket, early, answers }: TunnelClientOptions) {
+    this.#socket = socket;
+    this.#early = early;
+    this.#answers = answers;
+  }
+
+  /** Asks for the tunnel; called once. */
+  open(tunnels: TunnelOpener, request: TunnelRequest): void {
+    // Told by `close` as well.
+    this.#socket.on("error", ignore);
+    this.#socket.on("readable", this.#onReadable);
+    this.#socket.on("end", this.#onGone);
+    this.#socket.on("close", this.#onGone);
+    this.#running = tunnels.open(request, this);
+    if (this.#socket.destroyed) this.#onGone();
+  }
+
+  onOpen(opened: OpenedTunnel): void {
+    this.#stopWaiting();
+    const socket = this.#socket;
+    const { reads, early } = roomySocket(socket);
+    socket.write(this.#answers.opened(opened));
+    const { exchange } = opened;
+    if (this.#early.length > 0) exchange.write(this.#early);
+    if (early !== undefined) exchange.write(early);
+    this.#splice = new Splice({
+      socket,
+      stream: exchange,
+      onEnd: ignore,
+      ...(reads === undefined ? {} : { reads }),
+    });
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#splice?.onData(chunk);
+  }
+
+  onEnd(): void {
+    this.#splice?.onEnd();
+    // A client that neither reads the rest nor ends its own side would stay for ever.
+    this.#socket.setTimeout(STALLED_READER_MS, () => resetSocket(this.#socket));
+  }
+
+  onDrain(): void {
+    this.#splice?.onDrain();
+  }
+
+  onError(error: ProxyError, attempts: readonly Attempt[]): void {
+    if (this.#splice !== undefined) return this.#splice.onError(error);
+    this.#stopWaiting();
+    this.#answers.refuse(error, attempts);
+  }
+
+  /** Reading an empty socket is what makes it tell of its end. */
+  readonly #onReadable = (): void => {
+    if (this.#early.length === 0 && this.#socket.readableLength === 0) this.#socket.read();
+  };
+
+  readonly #onGone = (): void => {
+    this.#stopWaiting();
+    this.#running?.cancel("The client went away");
+    this.#socket.destroy();
+  };
+
+  #stopWaiting(): void {
+    this.#socket.off("readable", this.#onReadable);
+    this.#socket.off("end", this.#onGone);
+    this.#socket.off("close", this.#onGone);
+  }
+}
+
+function ignore(): void {
+  // Nothing to do.
+}

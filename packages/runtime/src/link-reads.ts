@@ -1,0 +1,81 @@
+/**
+ * Reads the socket of a link without a new buffer for each read. A link that is quiet reads into a place that
+ * all quiet links share; one that has just read much has a block of its own, until it is quiet again.
+ */
+import type { Socket } from "node:net";
+import { type InnerReads, readInto } from "./inner-reads.ts";
+import { BLOCK_BYTES, readBlocks, type ReadBlock } from "./read-blocks.ts";
+
+/** Most bytes of one read: what one TLS record holds. Bytes. */
+const PLACE_BYTES = 16 * 1024;
+
+/** A link that reads at least this much at once is busy. Bytes. */
+const BUSY_BYTES = 4 * 1024;
+
+/** A busy link is quiet again after so many smaller reads in a row: large frames end in a small record. */
+const QUIET_READS = 4;
+
+/** Where quiet links read: the bytes are handed on before anything else can be read. */
+const sharedPlace = Buffer.allocUnsafeSlow(PLACE_BYTES);
+
+/**
+ * Hands on what `socket` reads from now on. A chunk is valid during the call only; `readBlocks.keep` is how to
+ * have it longer. A socket that cannot be told where to read is read as ever.
+ */
+export function readLink(socket: Socket, onChunk: (chunk: Buffer) => void): void {
+  // What others have put back, and every chunk where nothing else can be done.
+  socket.on("data", onChunk);
+  const reads = new LinkReads(onChunk);
+  if (readInto(socket, reads)) socket.once("close", () => reads.close());
+}
+
+class LinkReads implements InnerReads {
+  readonly #onChunk: (chunk: Buffer) => void;
+  #block: ReadBlock | undefined;
+  #smallReads = 0;
+  #closed = false;
+
+  constructor(onChunk: (chunk: Buffer) => void) {
+    this.#onChunk = onChunk;
+  }
+
+  /** Called by Node when `bytes` have been read into the place that `buffer` gave. */
+  readonly callback = (bytes: number): boolean => {
+    const block = this.#block;
+    if (block === undefined) {
+      this.#onChunk(sharedPlace.subarray(0, bytes));
+    } else {
+      const start = block.usedBytes;
+      block.usedBytes += bytes;
+      this.#onChunk(block.bytes.subarray(start, block.usedBytes));
+    }
+    this.#smallReads = bytes < BUSY_BYTES ? this.#smallReads + 1 : 0;
+    if (this.#closed || this.#smallReads >= QUIET_READS) this.#giveUpBlock();
+    else if (this.#block !== undefined || this.#smallReads === 0) this.#makeRoom();
+    return true;
+  };
+
+  /** Where the next read goes. */
+  readonly buffer = (): Uint8Array => {
+    const block = this.#block;
+    return block === undefined
+      ? sharedPlace
+      : block.bytes.subarray(block.usedBytes, block.usedBytes + PLACE_BYTES);
+  };
+
+  close(): void {
+    this.#closed = true;
+    this.#giveUpBlock();
+  }
+
+  #makeRoom(): void {
+    if (this.#block !== undefined && this.#block.usedBytes + PLACE_BYTES <= BLOCK_BYTES) return;
+    this.#giveUpBlock();
+    this.#block = readBlocks.acquire();
+  }
+
+  #giveUpBlock(): void {
+    if (this.#block !== undefined) readBlocks.release(this.#block);
+    this.#block = undefined;
+  }
+}
