@@ -93,6 +93,12 @@ export class Cluster implements AsyncDisposable {
     return `${this.certificate ? "https" : "http"}://127.0.0.1:${this.port}`;
   }
 
+  /** What agents dial: the relay, if there is one. */
+  get agentUrl(): string {
+    const scheme = this.certificate ? "wss" : "ws";
+    return `${scheme}://127.0.0.1:${this.relay?.port ?? this.port}/agent`;
+  }
+
   /** The proxy as a client is told of it, by username and key. */
   proxyUrl(username = "any", key: string = KEYS.client): string {
     const scheme = this.certificate ? "https" : "http";
