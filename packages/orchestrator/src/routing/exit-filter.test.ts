@@ -207,14 +207,14 @@ describe("explainShortage", () => {
     const pool = [agent({ maxConcurrency: 8 }), agent({ inFlight: 1 })];
     pacing.begin(pool[0]!, wish().target, 0);
     assert.equal(
-      explainShortage(pool, wish<Agent>(), { pacing, nowMs: 100 }),
+      explainShortage(pool, wish(), { pacing, nowMs: 100 }),
       "All 2 matching agents are busy or paced: at most 2 requests per second through one exit to example.com",
     );
     assert.equal(
-      explainShortage(pool, wish<Agent>({}, { only: pool[0]! }), { pacing, nowMs: 100 }),
+      explainShortage(pool, wish({}, { only: pool[0]! }), { pacing, nowMs: 100 }),
       "The session's exit is busy or paced: at most 2 requests per second through one exit to example.com",
     );
-    const elsewhere = wish<Agent>({}, { host: "other.example" });
+    const elsewhere = wish({}, { host: "other.example" });
     pool[0]!.inFlight = 8;
     assert.equal(
       explainShortage(pool, elsewhere, { pacing, nowMs: 100 }),
@@ -227,7 +227,7 @@ describe("explainShortage", () => {
     const pool = [busy, agent()];
     const paced = { pacing: undefined, nowMs: 0 };
     assert.equal(
-      explainShortage(pool, wish<Agent>({}, { only: busy }), paced),
+      explainShortage(pool, wish({}, { only: busy }), paced),
       "The session's exit is busy",
     );
   });
