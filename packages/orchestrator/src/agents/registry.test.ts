@@ -172,6 +172,33 @@ test("onCapacity: nothing is told of an agent that takes no work", () => {
   assert.deepEqual(heard, [record]);
 });
 
+test("onDeparture: tells of every agent that ceases to take work, and of no other", () => {
+  const { registry, connected } = setup();
+  const heard: AgentRecord[] = [];
+  const stop = registry.onDeparture((gone) => heard.push(gone));
+  const { record, link } = connected({ maxConcurrency: 1 });
+  const slot = registry.acquire(record);
+  registry.setOperatorPause(record, link.id, "Monthly cap reached");
+  registry.setOperatorPause(record, link.id, undefined);
+  assert.equal(heard.length, 1);
+  registry.pause(record.id);
+  registry.activate(record.id);
+  assert.equal(heard.length, 2);
+  registry.drain(record, link.id);
+  assert.equal(heard.length, 3);
+  const newer = connected();
+  assert.equal(heard.length, 3);
+  registry.dispose(record, link.id);
+  assert.equal(heard.length, 3);
+  registry.dispose(record, newer.link.id);
+  assert.equal(heard.length, 4);
+  slot.release();
+  assert.deepEqual(heard, [record, record, record, record]);
+  stop();
+  connected({ paused: "night" });
+  assert.equal(heard.length, 4);
+});
+
 test("pause: lasts over reconnects, until activate", () => {
   const { registry, pausedIds, connected } = setup();
   const { record, link } = connected();

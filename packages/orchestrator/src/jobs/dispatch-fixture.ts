@@ -4,6 +4,7 @@ import { mock } from "node:test";
 import { createLogger } from "@porchlight/runtime/logger";
 import { Registry, type AgentRecord } from "../agents/registry.ts";
 import { Affinities } from "../routing/affinities.ts";
+import type { Pacing } from "../routing/pacing.ts";
 import { Selector } from "../routing/selector.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -36,9 +37,15 @@ export const JOB: Job = {
 /** What makes a job one that must not be repeated. */
 export const POST = { method: "POST", body: Buffer.from("payload") };
 
+interface FixtureOptions {
+  readonly maxWaiting?: number;
+  readonly pacing?: Pacing<AgentRecord> | undefined;
+}
+
 /** One dispatcher, with what its agents do, what it logs and what its job's sink has got. */
 export class DispatchFixture implements Disposable {
   readonly registry: Registry;
+  readonly selector: Selector<AgentRecord>;
   readonly line: WaitingLine;
   readonly dispatcher: Dispatcher;
   readonly affinities = new Affinities<AgentRecord>();
@@ -46,21 +53,27 @@ export class DispatchFixture implements Disposable {
   /** Lines of the log. */
   readonly logged: string[] = [];
 
-  constructor({ maxWaiting = 10 } = {}) {
+  constructor({ maxWaiting = 10, pacing }: FixtureOptions = {}) {
     mock.timers.enable({ apis: ["setTimeout", "Date"] });
     const now = Date.now;
     this.registry = new Registry();
-    const selector = new Selector<AgentRecord>({
+    this.selector = new Selector<AgentRecord>({
       pool: this.registry,
       strategy: "round-robin",
       random: () => 0,
+      pacing,
     });
-    this.line = new WaitingLine({ registry: this.registry, selector, now, maxWaiting });
+    this.line = new WaitingLine({
+      registry: this.registry,
+      selector: this.selector,
+      now,
+      maxWaiting,
+    });
     const destination = { write: (text: string) => void this.logged.push(text) };
     const logger = createLogger({ name: "test", level: "info", pretty: false, destination });
     this.dispatcher = new Dispatcher({
       waitingLine: this.line,
-      selector,
+      selector: this.selector,
       affinities: this.affinities,
       queueWaitMs: 1_000,
       logger,

@@ -2,8 +2,13 @@ import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import fc from "fast-check";
 import type { ErrorCode } from "@porchlight/protocol/errors";
-import { DispatchFixture } from "./dispatch-fixture.ts";
+import type { AgentRecord } from "../agents/registry.ts";
+import { AFFINITY_IDLE_MS } from "../routing/affinities.ts";
+import { Pacing } from "../routing/pacing.ts";
+import { Target } from "../routing/target.ts";
+import { DispatchFixture, JOB } from "./dispatch-fixture.ts";
 import type { JobOutcome, RunningJob } from "./job.ts";
+import { connectAgent } from "./scripted-agent.ts";
 
 const CODES: readonly ErrorCode[] = [
   "agent_lost",
@@ -20,7 +25,11 @@ const step = fc.oneof(
     priority: fc.nat(9),
     timeoutMs: fc.integer({ min: 1, max: 5_000 }),
     agent: fc.option(fc.constantFrom("a", "b", "nobody"), { nil: undefined }),
+    session: fc.option(fc.constantFrom("x", "y"), { nil: undefined }),
+    strict: fc.boolean(),
   }),
+  fc.record({ do: fc.constant("connect" as const), name: fc.constantFrom("a", "b", "c") }),
+  fc.record({ do: fc.constant("disconnect" as const), name: fc.constantFrom("a", "b", "c") }),
   fc.record({ do: fc.constant("head" as const), of: fc.nat() }),
   fc.record({ do: fc.constant("answer" as const), of: fc.nat() }),
   fc.record({ do: fc.constant("fail" as const), of: fc.nat(), code: fc.constantFrom(...CODES) }),
@@ -30,17 +39,24 @@ const step = fc.oneof(
 
 it("Dispatcher: whatever happens in whatever order, each job ends once, in time, and gives its slot back", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      using world = new DispatchFixture();
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, paced) => {
+      const pacing = paced ? new Pacing<AgentRecord>({ perSecond: 4, concurrent: 1 }) : undefined;
+      using world = new DispatchFixture({ pacing });
       const links = world.connect(3, 2);
       const jobs: RunningJob[] = [];
       const asked = () => links.flatMap((link) => link.jobs);
       const outcomes = new Map<RunningJob, JobOutcome>();
       for (const each of steps) {
         if (each.do === "run") {
-          const { method, priority, timeoutMs, agent } = each;
+          const { method, priority, timeoutMs, agent, session: id, strict } = each;
           const targeting = agent === undefined ? {} : { agent };
-          jobs.push(world.run({ method, priority, timeoutMs, targeting }));
+          const session = id === undefined ? undefined : { id, ttlMs: 3_000, strict };
+          jobs.push(world.run({ method, priority, timeoutMs, targeting, session }));
+        } else if (each.do === "connect") {
+          links.push(connectAgent(world.registry, each.name, { maxConcurrency: 2 }).link);
+        } else if (each.do === "disconnect") {
+          const record = world.record(each.name);
+          world.registry.dispose(record, record.link?.id ?? "");
         } else if (each.do === "tick") mock.timers.tick(each.ms);
         else if (each.do === "cancel") jobs.at(each.of % (jobs.length || 1))?.cancel("enough");
         else {
@@ -58,6 +74,11 @@ it("Dispatcher: whatever happens in whatever order, each job ends once, in time,
       assert.equal(world.dispatcher.inFlight, 0);
       assert.equal(world.line.length, 0);
       assert.equal(world.logged.length, jobs.length);
+      for (const name of ["a", "b", "c"]) {
+        const opensAtMs = pacing?.opensAtMs(world.record(name), new Target(JOB.host)) ?? 0;
+        assert.ok(Number.isFinite(opensAtMs), "nothing is under way in its lane");
+      }
+      assert.equal(world.affinities.live(Date.now() + AFFINITY_IDLE_MS), 0);
       for (const name of ["a", "b", "c"]) assert.equal(world.record(name).inFlight, 0);
       for (const { attempts } of outcomes.values()) {
         assert.ok(attempts.length <= 3);

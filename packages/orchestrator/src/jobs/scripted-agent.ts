@@ -132,20 +132,24 @@ interface AgentOptions {
   readonly maxConcurrency?: number;
   readonly labels?: Labels;
   readonly paused?: string;
+  readonly ip?: string;
+  /** Default `link_NAME`. */
+  readonly linkId?: string;
 }
 
 /** Connects an agent called `name` to the registry. */
 export function connectAgent(
   registry: Registry,
   name: string,
-  { maxConcurrency = 8, labels = {}, paused }: AgentOptions = {},
+  options: AgentOptions = {},
 ): ScriptedAgent {
-  const link = new ScriptedLink(`link_${name}`);
+  const { maxConcurrency = 8, labels = {}, paused, ip = "203.0.113.7" } = options;
+  const link = new ScriptedLink(options.linkId ?? `link_${name}`);
   const arrival = {
     keyId: "key_1",
     account: "home",
     name,
-    ip: "203.0.113.7",
+    ip,
     version: "1",
     os: "test",
     labels,

@@ -201,6 +201,48 @@ describe("WaitingLine", () => {
     assert.throws(() => wait("4"), { code: "shutting_down" });
   });
 
+  describe("for one agent only", () => {
+    it("waits for that one though others are free", () => {
+      const { record } = connectAgent(registry, "a", { maxConcurrency: 1 });
+      const only = wishOf({}, { only: record });
+      const first = line.acquire(only);
+      connectAgent(registry, "b");
+      assert.equal(line.acquire(only), undefined);
+      wait("1", { wish: only });
+      first?.slot.release();
+      assert.equal(grants.get("1")?.record, record);
+    });
+
+    for (const how of ["gone", "draining", "paused by an admin", "paused by its operator"]) {
+      it(`hears at once that it is ${how}, and no other waiter does`, () => {
+        const { record } = connectAgent(registry, "a", { maxConcurrency: 1 });
+        const { record: other } = connectAgent(registry, "b", { maxConcurrency: 1 });
+        line.acquire(any);
+        line.acquire(any);
+        wait("1", { wish: wishOf({}, { only: record }) });
+        wait("2", { wish: wishOf({}, { only: record }), priority: 9 });
+        wait("other", { wish: wishOf({}, { only: other }) });
+        wait("any");
+        if (how === "gone") registry.dispose(record, "link_a");
+        else if (how === "draining") registry.drain(record, "link_a");
+        else if (how === "paused by an admin") registry.pause(record.id);
+        else registry.setOperatorPause(record, "link_a", "night");
+        assert.deepEqual(events, ["2 deserted", "1 deserted"]);
+        assert.equal(line.length, 2);
+      });
+    }
+
+    it("hears nothing of a link that is replaced by a newer one", () => {
+      const { record } = connectAgent(registry, "a", { maxConcurrency: 1 });
+      const first = line.acquire(any);
+      wait("1", { wish: wishOf({}, { only: record }) });
+      connectAgent(registry, "a", { maxConcurrency: 1 });
+      assert.deepEqual(events, []);
+      first?.slot.release();
+      assert.deepEqual(events, ["1"]);
+    });
+  });
+
   it("survives a waiter that gives its slot back at once", () => {
     connectAgent(registry, "a", { maxConcurrency: 1 });
     const first = line.acquire(any);

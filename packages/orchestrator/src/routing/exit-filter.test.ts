@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { UNKNOWN_WHEREABOUTS, whereaboutsOf, type Location } from "../agents/location.ts";
-import type { Candidate } from "./candidate.ts";
 import { compileFilter, matches, type ExitFilter } from "./exit-filter.ts";
+import { Pacing } from "./pacing.ts";
 import type { Targeting } from "./request-options.ts";
 import { explainShortage, hasServing } from "./shortage.ts";
-import { wish } from "./wish-fixture.ts";
+import { wish, type Agent } from "./wish-fixture.ts";
 
-function agent(part: Partial<Candidate> = {}): Candidate {
+function agent(part: Partial<Agent> = {}): Agent {
   return {
     id: "agent_1",
     name: "attic",
@@ -24,7 +24,7 @@ function agent(part: Partial<Candidate> = {}): Candidate {
   };
 }
 
-function agentAt(location: Location): Candidate {
+function agentAt(location: Location): Agent {
   return agent({ whereabouts: whereaboutsOf(location) });
 }
 
@@ -32,7 +32,7 @@ const COLOGNE = { country: "DE", region: "Nordrhein-Westfalen", regionCode: "NW"
 
 const berlin = compileFilter({ labels: { site: "berlin" } });
 
-function explain(records: readonly Candidate[], filter: ExitFilter): string {
+function explain(records: readonly Agent[], filter: ExitFilter): string {
   return explainShortage(records, { ...wish(), filter }, { pacing: undefined, nowMs: 0 });
 }
 
@@ -199,6 +199,36 @@ describe("explainShortage", () => {
     assert.equal(
       explain([agent({ link: {} })], compileFilter({}, true)),
       "No connected agent carries tunnels",
+    );
+  });
+
+  it("says that pacing is why, when it is", () => {
+    const pacing = new Pacing<Agent>({ perSecond: 2, concurrent: undefined });
+    const pool = [agent({ maxConcurrency: 8 }), agent({ inFlight: 1 })];
+    pacing.begin(pool[0]!, wish().target, 0);
+    assert.equal(
+      explainShortage(pool, wish(), { pacing, nowMs: 100 }),
+      "All 2 matching agents are busy or paced: at most 2 requests per second through one exit to example.com",
+    );
+    assert.equal(
+      explainShortage(pool, wish({}, { only: pool[0]! }), { pacing, nowMs: 100 }),
+      "The session's exit is busy or paced: at most 2 requests per second through one exit to example.com",
+    );
+    const elsewhere = wish({}, { host: "other.example" });
+    pool[0]!.inFlight = 8;
+    assert.equal(
+      explainShortage(pool, elsewhere, { pacing, nowMs: 100 }),
+      "All 2 matching agents are busy",
+    );
+  });
+
+  it("says that it was the session's exit that was waited for", () => {
+    const busy = agent({ inFlight: 1 });
+    const pool = [busy, agent()];
+    const paced = { pacing: undefined, nowMs: 0 };
+    assert.equal(
+      explainShortage(pool, wish({}, { only: busy }), paced),
+      "The session's exit is busy",
     );
   });
 });

@@ -102,8 +102,9 @@ describe("Selector, round-robin, when agents are passed over", () => {
       }
     }
     const counts = new Map<string, number>();
+    const random = randomFrom(2);
     for (let turn = 0; turn < 3_000; turn++) {
-      const target = turn % 3 === 0 ? shop : anyone;
+      const target = random() < 1 / 3 ? shop : anyone;
       const name = `${target === shop ? "shop" : "any"} ${selector.select(target, 0)?.name}`;
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }

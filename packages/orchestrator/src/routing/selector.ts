@@ -34,8 +34,8 @@ const MAX_LOOKS = 12;
 /** Agents with room that are compared: two are known to be enough, four forgive a crowded pool. */
 const CHOICES = 4;
 
-/** Agents with room that are passed over because they cool down: with nine tenths of a pool, all of these do once in 848 times. */
-const MAX_PASSED_OVER = 64;
+/** Agents with room that are passed over because they cool down: with nine tenths of a large pool, all of these do once in 29 times. */
+const MAX_PASSED_OVER = 32;
 
 /** Share of the choices in a large pool that try an agent whose time is not known, when others' times are. */
 const EXPLORING_SHARE = 0.25;
@@ -135,9 +135,10 @@ export class Selector<R extends Candidate> {
       if (index >= length) index = 0;
       const record = list[index];
       if (record === undefined || !isAvailable(record) || !isWished(record, wish)) continue;
-      state.cursor = index + 1;
       const isFit = this.#isOpen(record, wish, nowMs) && !this.#cools(record, wish, nowMs);
-      return isFit ? record : this.#walk(list, wish, nowMs);
+      const found = isFit ? record : this.#walk(list, wish, nowMs);
+      if (found !== undefined) state.cursor = index + 1;
+      return found;
     }
     return undefined;
   }
