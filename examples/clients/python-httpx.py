@@ -4,6 +4,7 @@ import httpx
 PROXY = os.environ.get("PROXY", "http://any:KEY@127.0.0.1:8081")
 URL = os.environ.get("URL", "https://example.com/")
 
-with httpx.Client(proxies=PROXY, timeout=30) as client:  # httpx 0.26 and newer: proxy=PROXY
+# From httpx 0.26 on, httpx.Client(proxy=PROXY) does the same
+with httpx.Client(transport=httpx.HTTPTransport(proxy=httpx.Proxy(PROXY)), timeout=30) as client:
     response = client.get(URL)
 print(response.status_code, response.text)
