@@ -1,6 +1,7 @@
 /** The table of docs/errors.md: every code with its status, whose fault it is, and what to do. */
 import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
 import { HTTP_STATUS } from "porchlight/api/problem";
+import { PROXY_ERRORS } from "porchlight/ingress/proxy-error";
 import { ERROR_ADVICE } from "./error-advice.ts";
 import { code, table } from "./page.ts";
 
@@ -13,11 +14,16 @@ export function errorsTable(): string {
     return [
       code(name),
       String(HTTP_STATUS[name]),
+      code(PROXY_ERRORS[name].token),
+      PROXY_ERRORS[name].socks.toString(16).padStart(2, "0"),
       fault,
       RETRY_WORDS[retry],
       ERROR_ADVICE[name],
       String(wire),
     ];
   });
-  return table(["code", "HTTP", "fault", "retry", "meaning", "number"], rows);
+  return table(
+    ["code", "HTTP", "`Proxy-Status`", "SOCKS5", "fault", "retry", "meaning", "number"],
+    rows,
+  );
 }
