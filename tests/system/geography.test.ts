@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { JobRequest } from "@porchlight/protocol/job";
 import { json } from "@porchlight/testkit/api-client";
-import { startCluster, type Cluster } from "@porchlight/testkit/cluster";
+import { KEYS, startCluster, type Cluster } from "@porchlight/testkit/cluster";
 import { HOMES, place, writeGeoFiles } from "@porchlight/testkit/geo-files";
+import { openRaw } from "@porchlight/testkit/raw-http";
 import { startTarget, type TargetServer } from "@porchlight/testkit/target-server";
 import { temporaryFolder } from "@porchlight/testkit/temporary-folder";
 
@@ -61,6 +62,35 @@ test("POST /v1/request: country, region, city and asn choose the exit", async ()
   for (const [fields, names] of cases) {
     assert.equal(await servedBy(fields), names, JSON.stringify(fields));
   }
+});
+
+/** The head of the proxy's answer to a client with these parameters. */
+async function proxyHead(line: "CONNECT" | "GET", parameters: string): Promise<string> {
+  const { host, href } = new URL("/bytes/3", target.origin);
+  const login = Buffer.from(`any-${parameters}:${KEYS.client}`).toString("base64");
+  const head = `${line} ${line === "GET" ? href : host} HTTP/1.1\r\nHost: ${host}\r\n`;
+  using connection = await openRaw(cluster.proxyPort);
+  connection.write(`${head}Proxy-Authorization: Basic ${login}\r\n\r\n`);
+  return await connection.untilText("\r\n\r\n");
+}
+
+test("the proxy: a username's country, region, city and asn choose the exit", async () => {
+  const ids = new Map((await cluster.client.agents()).map(({ id, name }) => [id, name]));
+  for (const [parameters, name] of [
+    ["country-DE-city-k%C3%B6ln", "cologne"],
+    ["cc-us", "new_york"],
+    ["city-new_york", "new_york"],
+    ["state-by", "munich"],
+    ["asn-64498", "new_york"],
+    ["cc-de-agent-munich-label-line=dsl", "munich"],
+  ] as const) {
+    for (const line of ["CONNECT", "GET"] as const) {
+      const head = await proxyHead(line, parameters);
+      const [, exit = ""] = /^Porchlight-Exit: (\S+)/im.exec(head) ?? [];
+      assert.equal(ids.get(exit), name, `${line} ${parameters}\n${head}`);
+    }
+  }
+  assert.match(await proxyHead("CONNECT", "cc-fr"), /^HTTP\/1.1 503 /);
 });
 
 test("a result's exit and the agent's view say where it is", async () => {
