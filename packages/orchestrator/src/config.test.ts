@@ -49,6 +49,16 @@ test("readConfig: each variable has the flag that its name gives", () => {
   }
 });
 
+test("readConfig: pacing is off unless it is asked for; a rate may be a fraction", () => {
+  const { pacePerSecond, paceConcurrent } = valuesOf({});
+  assert.deepEqual([pacePerSecond, paceConcurrent], [undefined, undefined]);
+  assert.equal(valuesOf({ ORCH_PACE_PER_SECOND: "0.5" }).pacePerSecond, 0.5);
+  assert.equal(valuesOf({}, ["--pace-concurrent", "2"]).paceConcurrent, 2);
+  const faults = faultsOf({ ORCH_PACE_PER_SECOND: "0", ORCH_PACE_CONCURRENT: "1.5" });
+  assert.match(faults, /ORCH_PACE_PER_SECOND: Expected a number from 0.01 to 10000/);
+  assert.match(faults, /ORCH_PACE_CONCURRENT: Expected a whole number from 1 to 1024/);
+});
+
 test("readConfig: a flag wins over its variable", () => {
   assert.deepEqual(valuesOf({ ORCH_LISTEN: "[::1]:1" }, ["--listen", "localhost:2"]).listen, {
     host: "localhost",

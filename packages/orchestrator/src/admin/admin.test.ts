@@ -15,6 +15,8 @@ const SOURCES: MetricSources = {
   tunnels: { counts: { ended: { completed: 3 }, sentBytes: 7, receivedBytes: 9 }, inFlight: 2 },
   waiting: { length: 1 },
   connections: { open: 7 },
+  affinities: { moves: 5, live: () => 6 },
+  health: { open: () => ({ agents: 1, targets: 8 }) },
   linkCounters: () => ({ lateResults: 4 }),
 };
 
@@ -62,6 +64,10 @@ test("NodeMetrics: what others keep is read when it is asked for", async () => {
     "porchlight_connections_open 7",
     'porchlight_agents{status="available"} 0',
     "porchlight_link_late_results_total 4",
+    "porchlight_sessions 6",
+    "porchlight_session_moves_total 5",
+    'porchlight_breakers_open{kind="agent"} 1',
+    'porchlight_breakers_open{kind="target"} 8',
   ]) {
     assert.ok(text.includes(`${line}\n`), line);
   }

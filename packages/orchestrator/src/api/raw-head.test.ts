@@ -51,3 +51,22 @@ test("rawHead: Content-Length where it frames the answer, and only once", () => 
     assert.deepEqual(headersOf(length, { status, method: "HEAD" }), []);
   }
 });
+
+test("rawHead: says that the session has moved", () => {
+  const timings = { dnsMs: 0, connectMs: 0, tlsMs: 0, ttfbMs: 0 };
+  const head: HttpHead = {
+    kind: "http",
+    status: 200,
+    headers: ["Porchlight-Session", "theirs"],
+    url: "http://a/",
+    redirects: 0,
+    timings,
+  };
+  const session = { id: "cart", moved: true, expiresAt: "2026-01-31T00:00:00.000Z" };
+  const { headers } = rawHead(
+    { head, exit: EXIT, attempts: [], session },
+    { id: "job_1", method: "GET", requestId: "req_1" },
+  );
+  assert.deepEqual(headers.slice(-2), ["Porchlight-Session", "moved"]);
+  assert.ok(!headers.includes("theirs"));
+});

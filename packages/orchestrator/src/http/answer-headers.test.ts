@@ -17,3 +17,9 @@ test("jobHeaders: as far as the job got", () => {
     "Porchlight-Attempts": "2",
   });
 });
+
+test("jobHeaders: a session that has moved, and no word of one that has not", () => {
+  const session = { id: "cart", moved: true, expiresAt: "2026-01-31T00:00:00.000Z" };
+  assert.deepEqual(jobHeaders({ session }), { "Porchlight-Session": "moved" });
+  assert.deepEqual(jobHeaders({ session: { ...session, moved: false } }), {});
+});

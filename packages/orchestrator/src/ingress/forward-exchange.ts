@@ -248,8 +248,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
 
   #answerHead({ statusCode = 0, statusMessage = "", rawHeaders }: IncomingMessage): AnswerHead {
     const { attempts = [], session } = this.#opened ?? {};
-    const moved = session?.moved === true && { "Porchlight-Session": "moved" };
-    const added = { ...jobHeaders({ attempts }), ...moved };
+    const added = jobHeaders({ attempts, session });
     return { status: statusCode, message: statusMessage, headers: rawHeaders, added };
   }
 
