@@ -25,13 +25,13 @@ let http: TargetServer;
 let https: TargetServer;
 let trust: Record<string, string>;
 
+const started = new AsyncDisposableStack();
+
 before(async () => {
-  [cluster, tlsCluster, http, https] = await Promise.all([
-    startCluster(),
-    startCluster({ tls: true }),
-    startTarget(),
-    startTarget({ tls: true }),
-  ]);
+  cluster = started.use(await startCluster());
+  tlsCluster = started.use(await startCluster({ tls: true }));
+  http = started.use(await startTarget());
+  https = started.use(await startTarget({ tls: true }));
   trust = await trustIn(await testCertificate(), cluster.folder.path);
   https.route("page", ({ response, parameter }) => {
     const [type, body] = PAGE[parameter] ?? ["text/plain", ""];
@@ -39,9 +39,7 @@ before(async () => {
   });
 });
 
-after(async () => {
-  await Promise.all([cluster, tlsCluster, http, https].map((part) => part[Symbol.asyncDispose]()));
-});
+after(() => started.disposeAsync());
 
 /** A page, and what it is made of. */
 const PAGE: Readonly<Record<string, readonly [type: string, body: string]>> = {
