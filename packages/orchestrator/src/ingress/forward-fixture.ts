@@ -110,7 +110,8 @@ export class PlainTunnel implements TunnelExchange, RunningTunnel {
 
 const ATTEMPTS: readonly Attempt[] = [{ agent: AGENT, ms: 1 }];
 
-const OPENED: Omit<OpenedTunnel, "exchange"> = {
+/** What the tunnels say when they are open. */
+export const OPENED: Omit<OpenedTunnel, "exchange"> = {
   head: { kind: "tcp", address: "127.0.0.1", dnsMs: 0, connectMs: 0 },
   exit: { agentId: AGENT, name: "one", ip: "203.0.113.7" },
   attempts: ATTEMPTS,
@@ -217,14 +218,15 @@ export interface RawTarget extends AsyncDisposable {
 /** Called with each chunk that comes: all of the connection's text so far, and where to answer. */
 export type RawScript = (text: string, socket: Socket) => void;
 
-/** Listens on any free loopback port. */
-export async function startRawTarget(script: RawScript): Promise<RawTarget> {
+/** Listens on any free loopback port; with `answersEnd`, what a client's end is answered with is "the rest". */
+export async function startRawTarget(script: RawScript, answersEnd = false): Promise<RawTarget> {
   const received: string[] = [];
   const sockets = new Set<Socket>();
-  const server = createTcpServer({ allowHalfOpen: false }, (socket) => {
+  const server = createTcpServer({ allowHalfOpen: answersEnd }, (socket) => {
     const index = received.push("") - 1;
     sockets.add(socket);
     socket.on("error", () => undefined);
+    if (answersEnd) socket.once("end", () => socket.end("the rest"));
     socket.once("close", () => sockets.delete(socket));
     socket.on("data", (chunk: Buffer) => {
       const text = `${received[index]}${chunk.toString("latin1")}`;

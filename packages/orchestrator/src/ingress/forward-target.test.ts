@@ -102,6 +102,10 @@ for (const url of invalid) {
   });
 }
 
+test("faults A9: a URL that holds credentials is told so", () => {
+  assert.match(refusal("http://user:secret@example.com/").message, /credentials/);
+});
+
 test("forwardTarget: https is answered with what to do instead", () => {
   for (const url of ["https://example.com/", "HTTPS://example.com"]) {
     const { code, message } = refusal(url);

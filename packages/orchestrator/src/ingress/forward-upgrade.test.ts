@@ -7,7 +7,8 @@ import type { Problem } from "@porchlight/protocol/job";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { until } from "@porchlight/testkit/until";
 import { WebSocket, WebSocketServer } from "ws";
-import { startForwardDoor, startRawTarget } from "./forward-fixture.ts";
+import type { TunnelDoor, TunnelRequest } from "../tunnels/tunnel-request.ts";
+import { OPENED, startForwardDoor, startRawTarget } from "./forward-fixture.ts";
 
 const END = "\r\n\r\n";
 
@@ -72,7 +73,8 @@ test("faults P12, P9: the change of protocols passes, and bytes both ways behind
 test("faults P14: bytes that a client sends before the answer arrive behind it", async () => {
   await using target = await startRawTarget((text, socket) => {
     if (text.endsWith(END)) setTimeout(() => socket.write(Buffer.from(SWITCH, "latin1")), 50);
-    if (text.includes("with it") && text.endsWith("later")) socket.write("got both");
+    if (text.endsWith("with it,later")) socket.write("got both");
+    if (text.endsWith("more")) socket.write("and more");
   });
   await using door = await startForwardDoor();
   using client = await openRaw(door.port);
@@ -80,6 +82,56 @@ test("faults P14: bytes that a client sends before the answer arrive behind it",
   setTimeout(() => client.write("later"), 20);
   await client.untilText("got both");
   assert.match(target.received[0] ?? "", /\r\n\r\nwith it,later$/);
+  client.write("more");
+  await client.untilText("and more");
+});
+
+test("faults P14: a client that sends much before the answer is held up", async () => {
+  await using target = await startRawTarget(() => undefined);
+  await using door = await startForwardDoor();
+  using client = await openRaw(door.port);
+  client.write(upgradeText(target.origin));
+  await until("the request at the target", () => target.received.length === 1);
+  const bytes = 64 * 1024 * 1024;
+  let ticks = 0;
+  client.socket.write(Buffer.alloc(bytes));
+  await until("a while to pass", () => ++ticks > 40);
+  assert.ok(client.socket.writableLength > bytes / 2, `${client.socket.writableLength} bytes wait`);
+});
+
+test("faults P15: a client that half-closes gets the rest", async () => {
+  await using target = await startRawTarget((text, socket) => {
+    if (text.endsWith(END)) socket.write(Buffer.from(SWITCH, "latin1"));
+  }, true);
+  await using door = await startForwardDoor();
+  using client = await openRaw(door.port, { allowHalfOpen: true });
+  client.write(upgradeText(target.origin));
+  await client.untilText(END);
+  client.socket.end("last");
+  await client.untilText("the rest");
+  assert.equal(await client.untilEnd(), "end");
+});
+
+test("faults F13: a target that changes protocols and ends before it was asked ends the client's connection", async () => {
+  const exchange = {
+    write: () => true,
+    end: () => undefined,
+    consume: () => undefined,
+    abort: () => undefined,
+  };
+  const tunnels = {
+    open: (_: TunnelRequest, door: TunnelDoor) => {
+      door.onOpen({ ...OPENED, exchange });
+      door.onData(Buffer.from(`${SWITCH}bye`, "latin1"));
+      door.onEnd();
+      return { cancel: () => undefined };
+    },
+  };
+  await using door = await startForwardDoor({ tunnels });
+  using client = await openRaw(door.port);
+  client.write(upgradeText("http://127.0.0.1"));
+  assert.equal(await client.untilEnd(), "end");
+  assert.match(client.text, /\r\n\r\nbye$/);
 });
 
 test("faults P12: a refusal is an ordinary answer, and ends with the connection", async () => {
@@ -159,6 +211,16 @@ test("faults F14: errors of ours are answered on the connection, and end it", as
     const problem = JSON.parse(client.text.slice(client.text.indexOf(END))) as Problem;
     assert.equal(problem.code, code);
   }
+});
+
+test("faults F14: a change of protocols with 300 headers is a protocol error of the target", async () => {
+  const head = SWITCH.replace("X-Drop: 1\r\n", "A: b\r\n".repeat(300));
+  await using target = await startRawTarget((_, socket) => void socket.write(head));
+  await using door = await startForwardDoor();
+  using client = await openRaw(door.port);
+  client.write(upgradeText(target.origin));
+  await client.untilEnd();
+  assert.deepEqual(client.statuses, [502]);
 });
 
 test("faults F1: either side's death ends the other", async () => {

@@ -127,7 +127,8 @@ export class TunnelSocket extends Duplex {
     this.#exchange.consume(this.#waiting.bytes);
     this.#waiting.takeAll();
     // node:http destroys first, and says why behind it: whoever knows a reason gives it before.
-    if (!this.#isReleased) process.nextTick(this.#abort, NOT_NEEDED);
+    const isWhole = this.#hasEnded && this.writableFinished;
+    if (!this.#isReleased && !isWhole) process.nextTick(this.#abort, NOT_NEEDED);
     done(error);
   }
 
@@ -144,7 +145,7 @@ export class TunnelSocket extends Duplex {
     this.#exchange.consume(bytes);
   }
 
-  /** Does nothing once both sides have ended, or it was broken off for another reason. */
+  /** Does nothing when it was broken off for another reason before. */
   readonly #abort = ({ code, message }: ProxyError): void => {
     this.#exchange.abort(code, message);
   };
