@@ -17,7 +17,7 @@ after(async () => {
 });
 
 const GREETING = Buffer.from([5, 1, 2]);
-const LOGGED_IN = "0502" + "0100";
+const LOGGED_IN = "05020100";
 const SUCCEEDED = "05000001000000000000";
 
 /** Source: RFC 1929 §2. */
