@@ -213,3 +213,24 @@ test("1,000 tunnels opened and broken off at random leave nothing behind", async
   const [agent] = await cluster.client.agents();
   assert.equal(agent?.inFlight, 0);
 });
+
+test("faults P7: an address may have so many connections without a key; beyond, the first byte is answered with 429", async () => {
+  await using cluster = await startCluster({
+    orchestrator: { ORCH_PROXY_CONNECTIONS_PER_ADDRESS: "2" },
+  });
+  using first = await openRaw(cluster.proxyPort);
+  using second = await openRaw(cluster.proxyPort);
+  for (const slow of [first, second]) slow.write("G");
+  using third = await openRaw(cluster.proxyPort);
+  third.write("G");
+  assert.match(await third.untilText("}"), /^HTTP\/1\.1 429 [\s\S]*rate_limited/);
+});
+
+test("a client that ends before it has said anything is not held", async () => {
+  await using cluster = await startCluster();
+  for (const said of ["", "\x05"]) {
+    using silent = await openRaw(cluster.proxyPort, { allowHalfOpen: true });
+    silent.socket.end(Buffer.from(said, "latin1"));
+    await silent.untilEnd(1_000);
+  }
+});

@@ -61,9 +61,10 @@ test("an agent that keeps failing with a target is passed over there, and nowher
 test("a target that fails everywhere is told as it is, however often it is asked", async () => {
   await using cluster = await startCluster({ agents: 2 });
   const gone = await startTarget();
+  const url = `${gone.origin}/`;
   await gone[Symbol.asyncDispose]();
   for (let turn = 0; turn < 10; turn++) {
-    const problem = await cluster.client.fail({ url: `${gone.origin}/` });
+    const problem = await cluster.client.fail({ url });
     assert.equal(problem.code, "connection_refused");
   }
   assert.equal((await cluster.client.run({ url: at(news, "echo") })).statusCode, 200);

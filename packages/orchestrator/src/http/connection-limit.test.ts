@@ -42,3 +42,15 @@ test("faults F18: new work is refused above the limit and taken again below it",
   assert.equal(limit.isExceeded, false);
   assert.equal(limit.open, 168);
 });
+
+test("faults F18: all servers together keep the reserve free", () => {
+  const limit = new ConnectionLimit(66);
+  const servers = [new Server(), new Server()];
+  for (const server of servers) limit.watch(server);
+  const destroyed: number[] = [];
+  for (let number = 0; number < 3; number++) {
+    const destroy = () => destroyed.push(number);
+    servers[number % 2]?.emit("connection", Object.assign(new EventEmitter(), { destroy }));
+  }
+  assert.deepEqual(destroyed, [2]);
+});

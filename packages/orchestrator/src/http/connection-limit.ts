@@ -33,7 +33,7 @@ export function descriptorLimit(readLimits: () => string = readProcessLimits): n
 
 /** Counts the connections of all servers it watches. */
 export class ConnectionLimit {
-  /** Connections that are accepted at most, by each server. */
+  /** Connections that are accepted at most, by all servers together. */
   readonly maxConnections: number;
   /** Above it, new work is refused. */
   readonly workConnections: number;
@@ -63,12 +63,13 @@ export class ConnectionLimit {
     throw new ProxyError("overloaded", "The orchestrator has no room for more connections");
   }
 
-  /** Counts a server's connections and lets it close at once those beyond the limit. */
+  /** Counts a server's connections, and closes at once those beyond the limit of all servers together. */
   watch(server: Server): void {
     server.maxConnections = this.maxConnections;
     server.on("connection", (socket) => {
       this.#open++;
       socket.once("close", () => this.#open--);
+      if (this.#open > this.maxConnections) socket.destroy();
     });
   }
 }

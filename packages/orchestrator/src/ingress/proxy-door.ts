@@ -31,7 +31,7 @@ import { proxyErrorAnswer, sendProxyError, sendProxyErrorOnSocket } from "./prox
 import { SocksClient, type SocksParts } from "./socks-client.ts";
 import { SOCKS4, SOCKS5 } from "./socks-handshake.ts";
 import { TunnelClient, type TunnelOpener } from "./tunnel-client.ts";
-import { Visitors, type VisitorCaps } from "./visitors.ts";
+import { Visitors, type Visit, type VisitorCaps } from "./visitors.ts";
 
 /** A client says what it wants within this: TLS, its first byte, and the whole of a SOCKS handshake. Milliseconds. */
 const GREETING_MS = 10_000;
@@ -126,7 +126,9 @@ export class ProxyDoor {
     try {
       const head = headOf(request);
       const flaw = judgeHead(head);
-      if (flaw !== undefined) throw flaw.error;
+      if (flaw !== undefined) {
+        return sendProxyErrorOnSocket(socket, flaw.error, { requestId, ...flaw });
+      }
       const order = this.#admit(request.socket, head, requestId);
       this.#options.forwarder.upgrade(request, { socket, early }, order);
     } catch (thrown) {
@@ -145,9 +147,16 @@ export class ProxyDoor {
     socket.on("error", ignore);
     const timer = setTimeout(() => socket.destroy(), GREETING_MS);
     const onGreeted = (): void => clearTimeout(timer);
+    // Whoever looks only whether somebody listens is not held.
+    const onEnd = (): void => void socket.destroy();
     socket.once("close", onGreeted);
+    socket.once("end", onEnd);
     socket.once("data", (first: Buffer) => {
       socket.pause();
+      socket.off("end", onEnd);
+      if (visit.isCrowded && first[0] !== SOCKS5 && first[0] !== SOCKS4) {
+        return this.#refuseCrowd(socket, visit);
+      }
       if (first[0] === SOCKS5) {
         new SocksClient({ socket, visit, onGreeted }, this.#socks).start(first);
         return;
@@ -162,6 +171,16 @@ export class ProxyDoor {
   get #socks(): SocksParts {
     const { tunnels, rules, logger } = this.#options;
     return { admission: this.#admission, tunnels, rules, logger };
+  }
+
+  /** Before its head is complete: slow ones are what there are too many of (faults P7). */
+  #refuseCrowd(socket: Socket, visit: Visit): void {
+    const requestId = createId("req");
+    try {
+      visit.checkAddress();
+    } catch (thrown) {
+      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId), { requestId });
+    }
   }
 
   #takeHttp(socket: Socket, first: Buffer): void {

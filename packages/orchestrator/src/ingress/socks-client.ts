@@ -49,6 +49,7 @@ export class SocksClient implements TunnelAnswers {
   /** Goes on with bytes that have been read already. */
   start(first: Buffer): void {
     this.#socket.on("data", this.#onData);
+    this.#socket.once("end", this.#onEnd);
     this.#onData(first);
     this.#socket.resume();
   }
@@ -71,6 +72,11 @@ export class SocksClient implements TunnelAnswers {
       this.#take(step);
       if (step.kind === "request" || step.kind === "refuse") return;
     }
+  };
+
+  /** It said nothing that could be answered. */
+  readonly #onEnd = (): void => {
+    this.#socket.destroy();
   };
 
   #take(step: SocksStep): void {
@@ -119,6 +125,7 @@ export class SocksClient implements TunnelAnswers {
   #stopReading(): void {
     this.#onGreeted();
     this.#socket.off("data", this.#onData);
+    this.#socket.off("end", this.#onEnd);
     this.#socket.pause();
   }
 
