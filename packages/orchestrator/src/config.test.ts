@@ -55,8 +55,14 @@ test("readConfig: pacing is off unless it is asked for; a rate may be a fraction
   assert.equal(valuesOf({ ORCH_PACE_PER_SECOND: "0.5" }).pacePerSecond, 0.5);
   assert.equal(valuesOf({}, ["--pace-concurrent", "2"]).paceConcurrent, 2);
   const faults = faultsOf({ ORCH_PACE_PER_SECOND: "0", ORCH_PACE_CONCURRENT: "1.5" });
-  assert.match(faults, /ORCH_PACE_PER_SECOND: Expected a number from 0.01 to 10000/);
-  assert.match(faults, /ORCH_PACE_CONCURRENT: Expected a whole number from 1 to 1024/);
+  assert.match(
+    faults,
+    /ORCH_PACE_PER_SECOND \(--pace-per-second\): Expected a number from 0.01 to 10000/,
+  );
+  assert.match(
+    faults,
+    /ORCH_PACE_CONCURRENT \(--pace-concurrent\): Expected a whole number from 1 to 1024/,
+  );
 });
 
 test("readConfig: a flag wins over its variable", () => {

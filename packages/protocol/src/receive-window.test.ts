@@ -46,10 +46,10 @@ test("ReceiveWindow grows to the maximum while it is what limits the stream", ()
   );
 });
 
-test("ReceiveWindow grows to 1.6 times what the line holds, and no further", () => {
+test("ReceiveWindow grows to 1.4 times what the line holds, and no further", () => {
   const bytesPerMs = 25_000;
   const windowBytes = drainWindows((bytes) => Math.max(125, bytes / bytesPerMs));
-  assert.ok(Math.abs(windowBytes / (bytesPerMs * 100) - 1.6) < 0.05, `${windowBytes}`);
+  assert.ok(Math.abs(windowBytes / (bytesPerMs * 100) - 1.4) < 0.05, `${windowBytes}`);
 });
 
 test("ReceiveWindow stays where it is on a short line, however fast", () => {

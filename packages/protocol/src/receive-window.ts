@@ -16,9 +16,9 @@ const CREDIT_SHARE = 4;
 
 /**
  * The window in relation to what the line holds. With credit that comes back in quarters, four fifths of a window are
- * under way on average: a window that is too small grows by 1.28 for each time it is drained.
+ * under way on average: a window that is too small grows by an eighth for each time it is drained.
  */
-const WINDOW_SHARE = 1.6;
+const WINDOW_SHARE = 1.4;
 
 /** Growth at a time at most: a rate measured over little tells little. */
 const MAX_GROWTH = 2;
