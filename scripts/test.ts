@@ -30,8 +30,6 @@ const { code } = await runNode(
     "--test-reporter=spec",
     `--test-concurrency=${CONCURRENCY}`,
     `--test-timeout=${TIMEOUT_MS}`,
-    // A file ends with its last test, whatever a socket of it still does.
-    "--test-force-exit",
     ...files,
   ],
   { output: "shared" },

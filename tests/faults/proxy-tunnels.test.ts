@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { test } from "node:test";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { KEYS, startCluster, type Cluster } from "@porchlight/testkit/cluster";
 import { openRaw, type RawConnection } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
@@ -134,7 +135,7 @@ test("faults A28: a client that goes takes its connection to the target along", 
   await using target = await new Sockets().listen();
   const connection = await openTunnel(cluster, target.port);
   await until("the target's connection", () => target.open === 1);
-  connection.socket.resetAndDestroy();
+  resetSocket(connection.socket);
   await until("its end", () => target.open === 0, 1_000);
 });
 
@@ -177,7 +178,7 @@ test("one key has so many connections, and the next is 429", async () => {
   using third = await openRaw(cluster.proxyPort);
   third.write(head(target.port));
   assert.match(await third.untilText("}"), /^HTTP\/1\.1 429 [\s\S]*rate_limited/);
-  second.socket.resetAndDestroy();
+  resetSocket(second.socket);
   await until("room again", async () => (await metric(cluster, "tunnels_in_flight")) === 1);
   using fourth = await openTunnel(cluster, target.port);
   assert.deepEqual(fourth.statuses, [200]);
@@ -199,9 +200,12 @@ test("1,000 tunnels opened and broken off at random leave nothing behind", async
     if (choice > 0.3) await connection.untilText("\r\n\r\n", 10_000);
     if (choice > 0.5) connection.write("x".repeat(Math.floor(random() * 50_000)));
     if (choice > 0.8) connection.socket.end();
-    else if (choice > 0.6) connection.socket.resetAndDestroy();
+    else if (choice > 0.6) resetSocket(connection.socket);
     connection[Symbol.dispose]();
-    if (random() > 0.8) target.accepted.at(-1)?.resetAndDestroy();
+    if (random() > 0.8) {
+      const last = target.accepted.at(-1);
+      if (last !== undefined) resetSocket(last);
+    }
   }
   for (let round = 0; round < 20; round++) await Promise.all(Array.from({ length: 50 }, one));
   const isClean = async (): Promise<boolean> =>

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import tls from "node:tls";
 import { testCertificate } from "@porchlight/testkit/certificate";
 import { temporaryFolder } from "@porchlight/testkit/temporary-folder";
-import { within } from "@porchlight/testkit/until";
+import { until, within } from "@porchlight/testkit/until";
 import { resetSocket } from "./reset-socket.ts";
 
 /** What the client of `server` hears when the server resets the connection after half an answer. */
@@ -60,3 +60,22 @@ test("resetSocket ends what cannot be reset", async () => {
   await once(server, "listening");
   assert.equal(await heardOfReset(server, () => net.connect(path)), "end");
 });
+
+test("a socket whose end is on its way is closed as well", async () => {
+  const server = net.createServer({ allowHalfOpen: true });
+  const port = await listen(server);
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const client = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const [socket] = await accepted;
+  const before = openSockets();
+  socket.end("all");
+  resetSocket(socket);
+  await within("the client's end", once(client.resume(), "end"));
+  await until("the handle to be closed", () => openSockets() < before);
+  client.destroy();
+  server.close();
+});
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name.startsWith("TCPSocket")).length;
+}

@@ -8,9 +8,17 @@ import { carrierOf } from "./carrier-of.ts";
  */
 export function resetSocket(socket: Socket): void {
   try {
-    carrierOf(socket).resetAndDestroy();
+    if (!isEnding(socket)) carrierOf(socket).resetAndDestroy();
   } catch {
     // Neither TCP nor TLS over it: there is no reset.
   }
   socket.destroy();
+}
+
+/**
+ * All is written, and its end is on its way. A reset would fail in this moment, and Node would take the socket for
+ * destroyed and leave its handle open for ever.
+ */
+function isEnding({ writableEnded, writableFinished, writableLength }: Socket): boolean {
+  return writableEnded && !writableFinished && writableLength === 0;
 }

@@ -3,6 +3,7 @@
  * delay, narrow, corrupt, end and reset. `up` is from who connects to it towards the target.
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { Pump, type LineQuality } from "./pump.ts";
 
 /** `up` is towards the target, `down` is back. */
@@ -83,8 +84,8 @@ export class FaultRelay implements AsyncDisposable {
     }
     if (this.#paused.size > 0) return;
     for (const { client, target } of this.#pairs) {
-      if (client.destroyed) target.resetAndDestroy();
-      if (target.destroyed) client.resetAndDestroy();
+      if (client.destroyed) resetSocket(target);
+      if (target.destroyed) resetSocket(client);
     }
   }
 
@@ -96,8 +97,8 @@ export class FaultRelay implements AsyncDisposable {
   /** Resets every connection on both sides. */
   reset(): void {
     for (const { client, target } of this.#pairs) {
-      client.resetAndDestroy();
-      target.resetAndDestroy();
+      resetSocket(client);
+      resetSocket(target);
     }
   }
 
@@ -119,7 +120,7 @@ export class FaultRelay implements AsyncDisposable {
 
   #accept(client: Socket): void {
     this.accepted++;
-    if (this.refusing) return void client.resetAndDestroy();
+    if (this.refusing) return resetSocket(client);
     const target = connect({
       host: "127.0.0.1",
       port: this.#targetPort,
@@ -144,7 +145,7 @@ export class FaultRelay implements AsyncDisposable {
   /** When one side is gone the other goes too, unless the line is dead: then nobody hears of it. */
   #tie(pair: Pair, one: Socket, other: Socket): void {
     one.on("error", () => {
-      if (this.#paused.size === 0) other.resetAndDestroy();
+      if (this.#paused.size === 0) resetSocket(other);
     });
     one.on("close", () => {
       if (one.destroyed && other.destroyed) this.#pairs.delete(pair);

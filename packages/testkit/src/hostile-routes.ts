@@ -1,5 +1,6 @@
 /** The ill-behaved paths of the test target. They write raw bytes past the HTTP server, most of them on purpose wrong. */
 import { gzipSync } from "node:zlib";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 import type { Exchange, Route } from "./target-routes.ts";
 
 const MIB = 1024 * 1024;
@@ -85,13 +86,13 @@ export const HOSTILE_ROUTES: Readonly<Record<string, Route>> = {
     response.writeHead(200, { "content-encoding": Array(1000).fill("gzip").join(", ") }).end("x");
   },
   /** Resets the connection before the head (faults F15). */
-  "reset-before": ({ socket }) => void socket.resetAndDestroy(),
+  "reset-before": ({ socket }) => resetSocket(socket),
   /** Ends the connection in good order before the head (faults F15). */
   "end-before": ({ socket }) => void socket.end(),
   /** `/reset-after/N`: a head that announces 1,000 bytes, N bytes, then a reset (faults F15). */
   "reset-after": ({ socket, parameter }) => {
     socket.write(head(200, 1000) + "x".repeat(Number(parameter)), () => {
-      setTimeout(() => socket.resetAndDestroy(), 50);
+      setTimeout(() => resetSocket(socket), 50);
     });
   },
   /** Header values with control characters, and a bare line feed (faults F14). */
