@@ -94,20 +94,23 @@ export function checkFrame(type: number, bytes: number): void {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+/** Where text is encoded, before it is copied into a frame of its size. */
+const encoded = new Uint8Array(MAX_CONTROL_BYTES);
+
 /**
  * A frame about `streamId` (0: the link) whose payload is `roomBytes` left free and then UTF-8 text.
  * @throws {RangeError} beyond MAX_CONTROL_BYTES
  */
 function encodeTextFrame(type: number, streamId: number, body: TextBody): Uint8Array {
   const { text, roomBytes } = body;
-  const content = encoder.encode(text);
-  const bytes = roomBytes + content.length;
-  if (bytes > MAX_CONTROL_BYTES) {
-    throw new RangeError(`A control frame of ${bytes} bytes is too large`);
+  const { read, written } = encoder.encodeInto(text, encoded);
+  const bytes = roomBytes + written;
+  if (read < text.length || bytes > MAX_CONTROL_BYTES) {
+    throw new RangeError(`A control frame for ${text.length} characters is too large`);
   }
   const frame = new Uint8Array(HEADER_BYTES + bytes);
   writeHeader(frame, 0, { type, bytes, streamId });
-  frame.set(content, HEADER_BYTES + roomBytes);
+  frame.set(encoded.subarray(0, written), HEADER_BYTES + roomBytes);
   return frame;
 }
 

@@ -45,6 +45,8 @@ export type RoomyListener = (chunk: Uint8Array, roomBytes: number) => boolean;
 /** The reads of one socket: 4 KiB at first, 64 KiB once a read has filled that; large ones come with room in front. */
 export class RoomyReads {
   #buffer: Buffer | undefined;
+  /** What of it is read into. */
+  #view: Uint8Array | undefined;
   #readBytes = FIRST_READ_BYTES;
   #listener: RoomyListener | undefined;
 
@@ -72,7 +74,8 @@ export class RoomyReads {
     const isFirst = this.#readBytes === FIRST_READ_BYTES;
     this.#buffer ??= (isFirst ? spareFirst : spareLarge).pop();
     this.#buffer ??= Buffer.allocUnsafeSlow(ROOM_BYTES + this.#readBytes);
-    return this.#buffer.subarray(ROOM_BYTES);
+    if (this.#view?.buffer !== this.#buffer.buffer) this.#view = this.#buffer.subarray(ROOM_BYTES);
+    return this.#view;
   }
 
   #onRead(bytes: number): boolean {
@@ -83,7 +86,8 @@ export class RoomyReads {
       givenAway.set(buffer.buffer, ROOM_BYTES + bytes);
       return this.#listener(buffer.subarray(ROOM_BYTES, ROOM_BYTES + bytes), ROOM_BYTES);
     }
-    const copy = Buffer.from(buffer.subarray(ROOM_BYTES, ROOM_BYTES + bytes));
+    const copy = Buffer.allocUnsafe(bytes);
+    buffer.copy(copy, 0, ROOM_BYTES, ROOM_BYTES + bytes);
     if (bytes === FIRST_READ_BYTES && this.#readBytes === FIRST_READ_BYTES) this.#grow();
     return this.#listener(copy, 0);
   }

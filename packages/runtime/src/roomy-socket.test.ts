@@ -5,7 +5,7 @@ import net, { type AddressInfo, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { until } from "@porchlight/testkit/until";
-import { roomySocket } from "./roomy-socket.ts";
+import { intoStream, roomySocket } from "./roomy-socket.ts";
 
 async function accept(): Promise<{ server: net.Server; accepted: Socket; client: Socket }> {
   const server = net.createServer({ allowHalfOpen: true });
@@ -18,25 +18,20 @@ async function accept(): Promise<{ server: net.Server; accepted: Socket; client:
   return { server, accepted, client };
 }
 
-test("roomySocket gives every byte, those read before first, answers, half-closes and lets the server close", async () => {
+test("roomySocket gives every byte, answers, half-closes and lets the server close", async () => {
   const { server, accepted, client } = await accept();
-  const content = randomBytes(500_000);
-  client.write("early");
-  await once(accepted, "readable");
-  const { reads, early } = roomySocket(accepted);
-  const socket = accepted;
+  const reads = roomySocket(accepted);
   assert.ok(reads);
-  assert.equal(Buffer.from(early ?? []).toString(), "early");
   const chunks: Buffer[] = [];
   reads.listener = (chunk) => chunks.push(Buffer.from(chunk)) > 0;
-  const ended = once(socket, "end");
-  socket.resume();
+  const content = randomBytes(500_000);
+  const ended = once(accepted, "end");
   client.end(content);
   await ended;
   assert.ok(Buffer.concat(chunks).equals(content));
   const answer: Buffer[] = [];
   client.on("data", (chunk: Buffer) => answer.push(chunk));
-  socket.end("late answer");
+  accepted.end("late answer");
   await once(client, "end");
   assert.equal(Buffer.concat(answer).toString(), "late answer");
   await until("the accepted socket to be gone", () => accepted.destroyed);
@@ -44,34 +39,32 @@ test("roomySocket gives every byte, those read before first, answers, half-close
   await once(server, "close");
 });
 
-test("roomySocket gives what came in several reads before, and an end that came with it", async () => {
+test("intoStream lets others read the socket in Node's way, as fast as they do", async () => {
   const { server, accepted, client } = await accept();
-  for (const [index, piece] of ["one ", "two ", "three"].entries()) {
-    client.write(piece);
-    await until("the next piece", () => (accepted.read(0), accepted.readableLength > index * 4));
-  }
-  client.end();
-  await until(
-    "the end",
-    () => (Reflect.get(accepted, "_readableState") as { ended: boolean }).ended,
-  );
-  const { reads, early } = roomySocket(accepted);
-  const socket = accepted;
+  const reads = roomySocket(accepted);
   assert.ok(reads);
-  assert.equal(Buffer.from(early ?? []).toString(), "one two three");
-  reads.listener = () => true;
-  const ended = once(socket, "end");
-  socket.resume();
-  await ended;
-  socket.end();
-  client.resume();
+  reads.listener = intoStream(accepted);
+  const content = randomBytes(3_000_000);
+  client.end(content);
+  await until("the socket's buffer to be full", () => accepted.readableLength > 0);
+  assert.ok(accepted.readableLength < 1_000_000);
+  const chunks: Buffer[] = [];
+  for await (const chunk of accepted) chunks.push(chunk as Buffer);
+  assert.ok(Buffer.concat(chunks).equals(content));
+  accepted.destroy();
+  client.destroy();
   server.close();
-  await once(server, "close");
+});
+
+test("roomySocket gives the same reads when asked again", async () => {
+  const { server, accepted, client } = await accept();
+  assert.equal(roomySocket(accepted), roomySocket(accepted));
+  accepted.destroy();
+  client.destroy();
+  server.close();
 });
 
 test("roomySocket leaves alone what it cannot take over", () => {
-  const unconnected = new net.Socket();
-  assert.equal(roomySocket(unconnected).reads, undefined);
-  const other = new PassThrough() as unknown as Socket;
-  assert.deepEqual(roomySocket(other), { reads: undefined, early: undefined });
+  assert.equal(roomySocket(new net.Socket()), undefined);
+  assert.equal(roomySocket(new PassThrough() as unknown as Socket), undefined);
 });

@@ -1,37 +1,26 @@
 import { Socket } from "node:net";
 import { readInto } from "./inner-reads.ts";
-import { RoomyReads } from "./roomy-reads.ts";
+import { RoomyReads, type RoomyListener } from "./roomy-reads.ts";
 
-/** A connection as it is to be read from now on. */
-export interface RoomySocket {
-  /** How it is read; absent where it is read as before. */
-  readonly reads: RoomyReads | undefined;
-  /** What had been read before. */
-  readonly early: Uint8Array | undefined;
-}
+const taken = new WeakMap<Socket, RoomyReads>();
 
 /**
- * Lets a TCP socket that was accepted be read into buffers of its own. Node reads it into a new 64 KiB buffer each
- * time, whatever comes: with small messages, collecting those buffers costs more than the rest of the work. The socket
- * is paused; a listener for the reads has to be set before it is resumed. TLS gives records of 16 KiB at most, and is
- * read as before.
+ * Lets a TCP socket that was accepted be read into buffers of its own, from now on and for as long as it lives. Node
+ * reads it into a new 64 KiB buffer each time, whatever comes: with small messages, collecting those buffers costs more
+ * than the rest of the work. What is read goes to the listener of the reads, which has to be set at once; `intoStream`
+ * is one that gives it to the socket's own readers. `undefined` where the socket is read as before: TLS gives records of
+ * 16 KiB at most. Asked again, it gives the same reads.
  */
-export function roomySocket(accepted: Socket): RoomySocket {
-  if (accepted.constructor !== Socket) return { reads: undefined, early: undefined };
-  const early = readAll(accepted);
+export function roomySocket(accepted: Socket): RoomyReads | undefined {
+  const known = taken.get(accepted);
+  if (known !== undefined || accepted.constructor !== Socket) return known;
   const reads = new RoomyReads();
-  const isTaken = readInto(accepted, reads.options);
-  if (isTaken) accepted.pause();
-  return { reads: isTaken ? reads : undefined, early };
+  if (!readInto(accepted, reads.options)) return undefined;
+  taken.set(accepted, reads);
+  return reads;
 }
 
-/** All that waits in the socket: it gives one buffer at a time. */
-function readAll(socket: Socket): Buffer | undefined {
-  const chunks: Buffer[] = [];
-  for (;;) {
-    const chunk = socket.read() as Buffer | null;
-    if (chunk === null) break;
-    chunks.push(chunk);
-  }
-  return chunks.length > 1 ? Buffer.concat(chunks) : chunks[0];
+/** Gives what is read to whoever reads the socket in Node's way. */
+export function intoStream(socket: Socket): RoomyListener {
+  return (chunk) => socket.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
 }

@@ -197,3 +197,45 @@ test("faults F1: a socket that is destroyed before all is written is no graceful
   await until("the result", () => results.length === 1);
   assert.equal(results[0]?.error?.code, "connection_reset");
 });
+
+test("a peer that has ended its side gets all that is sent behind, and then the end", async () => {
+  await using joined = await join();
+  const { peer, stream, splice, results } = joined;
+  peer.end();
+  await until("the peer's end", () => stream.ended);
+  const content = Buffer.alloc(5_000_000, "behind the end");
+  splice.onData(content);
+  splice.onEnd();
+  const received: Buffer[] = [];
+  for await (const chunk of peer) received.push(chunk as Buffer);
+  assert.ok(Buffer.concat(received).equals(content));
+  await until("the result", () => results.length === 1);
+  assert.equal(results[0]?.error, undefined);
+});
+
+test("a socket that had ended before it was spliced ends the stream", async () => {
+  const server = net.createServer({ allowHalfOpen: true });
+  server.listen(0, "127.0.0.1");
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const peer = net.connect({ port, host: "127.0.0.1" });
+  const [socket] = await accepted;
+  peer.end();
+  await once(socket.resume(), "end");
+  const stream = new FakeStream();
+  const splice = new Splice({ socket, stream, onEnd: () => undefined });
+  assert.ok(stream.ended);
+  splice.onEnd();
+  await until("the socket to close", () => socket.destroyed);
+  server.close();
+});
+
+test("a peer that has not ended its side may go on when the stream has ended", async () => {
+  await using joined = await join();
+  const { peer, stream, splice } = joined;
+  splice.onEnd();
+  await once(peer.resume(), "end");
+  peer.write("still here");
+  await until("what it sends", () => stream.text === "still here");
+});

@@ -4,6 +4,7 @@
  * was read of the link is kept, and not given back as credit, until the socket has written it.
  */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { ChunkQueue } from "./chunk-queue.ts";
 import { resetSocket } from "./reset-socket.ts";
@@ -34,7 +35,7 @@ export interface SpliceResult {
 /** The two sides to join, and who hears of bytes and of the end. */
 export interface SpliceOptions {
   readonly socket: Socket;
-  /** How the socket is read, if it was made with them; it is paused. */
+  /** How the socket is read, if it was made with them. */
   readonly reads?: RoomyReads;
   readonly stream: SpliceStream;
   /** What the stream gave before. */
@@ -59,6 +60,7 @@ export class Splice {
   #corked = false;
   #streamEnded = false;
   #socketEnded = false;
+  #closesWhole = false;
   #over = false;
 
   constructor(options: SpliceOptions) {
@@ -73,9 +75,10 @@ export class Splice {
     socket.on("drain", this.#onSocketDrain);
     socket.on("error", this.#onSocketError);
     socket.on("close", this.#onSocketClose);
-    if (options.reads !== undefined) socket.resume();
+    if (socket.isPaused()) socket.resume();
     this.#countReceived(this.#waiting.bytes);
     this.#writeWaiting();
+    if (socket.readableEnded) this.#onSocketEnd();
   }
 
   /** The stream gave bytes; they need be valid during this call only. */
@@ -91,7 +94,10 @@ export class Splice {
     if (this.#over) return;
     this.#streamEnded = true;
     this.#writeWaiting();
-    this.#socket.end();
+    if (this.#mayClose()) {
+      this.#closesWhole = true;
+      this.#socket.destroy();
+    } else this.#socket.end();
   }
 
   /** The stream takes bytes again. */
@@ -139,10 +145,19 @@ export class Splice {
   readonly #onSocketClose = (): void => {
     this.#options.reads?.close();
     // What was ended here counts only once it has been written (faults F1).
-    const isWhole = this.#streamEnded && this.#socket.writableFinished;
+    const isWhole = this.#streamEnded && (this.#closesWhole || this.#socket.writableFinished);
     if (isWhole && this.#socketEnded) this.#finish(undefined);
     else this.#broken(new ProxyError("connection_reset", "The connection was closed"));
   };
+
+  /**
+   * All has been read and written, so that closing says the same as ending, without a system call more. Not so under
+   * TLS, which says goodbye first.
+   */
+  #mayClose(): boolean {
+    const socket = this.#socket;
+    return this.#socketEnded && socket.writableLength === 0 && !(socket instanceof TLSSocket);
+  }
 
   #broken(error: ProxyError): void {
     if (this.#over) return;

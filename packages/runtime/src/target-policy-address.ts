@@ -19,6 +19,8 @@ export interface Cidr {
 export type CidrList = readonly Cidr[];
 
 const V4_PREFIX_BITS = 96;
+/** An IPv4 address as the URL parser writes it. */
+const CANONICAL_V4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const DOTTED_QUAD = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 /** Nothing the URL parser could take for another part of a URL, and no zone. */
 const V6 = /^[0-9a-f:.]+$/i;
@@ -44,6 +46,7 @@ const NOT_IN_A_HOST = /[\s/?#@\\[\]:]/;
 export function canonicalHost(host: string): string | undefined {
   const lower = host.toLowerCase();
   const bare = lower.endsWith(".") ? lower.slice(0, -1) : lower;
+  if (CANONICAL_V4.test(bare)) return bare;
   const isPlain = NAME.test(bare) && !endsInNumber(bare) && !bare.includes("xn--");
   if (isPlain) return nameOrNothing(bare);
   if (host.includes(":")) return canonicalV6(host);

@@ -15,6 +15,7 @@ import type { Duplex } from "node:stream";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { createId } from "@porchlight/runtime/ids";
 import type { Logger } from "@porchlight/runtime/logger";
+import { intoStream, roomySocket } from "@porchlight/runtime/roomy-socket";
 import type { Authenticator } from "../accounts/authenticator.ts";
 import { closing, send } from "../http/answer.ts";
 import { ClientErrors } from "../http/client-errors.ts";
@@ -151,8 +152,7 @@ export class ProxyDoor {
     const onEnd = (): void => void socket.destroy();
     socket.once("close", onGreeted);
     socket.once("end", onEnd);
-    socket.once("data", (first: Buffer) => {
-      socket.pause();
+    onceRead(socket, (first) => {
       socket.off("end", onEnd);
       if (visit.isCrowded && first[0] !== SOCKS5 && first[0] !== SOCKS4) {
         return this.#refuseCrowd(socket, visit);
@@ -251,6 +251,23 @@ function authorityOf(url: string): Authority | undefined {
   if (parsed === null || parsed.hostname === "") return undefined;
   const defaultPort = parsed.protocol === "https:" ? 443 : 80;
   return { host: parsed.hostname, port: parsed.port === "" ? defaultPort : Number(parsed.port) };
+}
+
+/** Hears the first bytes of a connection; those that follow are for whoever reads the socket next. */
+function onceRead(socket: Socket, onFirst: (first: Buffer) => void): void {
+  const reads = roomySocket(socket);
+  if (reads === undefined) {
+    socket.once("data", (first: Buffer) => {
+      socket.pause();
+      onFirst(first);
+    });
+    return;
+  }
+  reads.listener = (first) => {
+    reads.listener = intoStream(socket);
+    onFirst(Buffer.from(first.buffer, first.byteOffset, first.length));
+    return true;
+  };
 }
 
 function ignore(): void {

@@ -5,14 +5,16 @@
  *      │ refused: told why, ended
  *      │ gone: the tunnel is cancelled
  *
- * What the client sends meanwhile stays in its socket, which reads no more than its buffer holds, and is the tunnel's
- * first bytes (faults P14). A client that ends its side without having sent anything has gone; one that has sent
- * something waits for the answer (faults P15).
+ * What the client sends meanwhile is held, no more of it than fills one window, and is the tunnel's first bytes
+ * (faults P14). A client that ends its side without having sent anything has gone; one that has sent something waits for
+ * the answer (faults P15).
  */
 import type { Socket } from "node:net";
 import type { ProxyError } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
+import { ChunkQueue } from "@porchlight/runtime/chunk-queue";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
+import type { RoomyReads } from "@porchlight/runtime/roomy-reads";
 import { roomySocket } from "@porchlight/runtime/roomy-socket";
 import { Splice } from "@porchlight/runtime/splice";
 import { STALLED_READER_MS } from "../http/answer.ts";
@@ -44,45 +46,49 @@ interface TunnelClientOptions {
   readonly answers: TunnelAnswers;
 }
 
+/** Read of a client that does not wait for its answer at most, or one read more. Bytes. */
+const MAX_EARLY_BYTES = 64 * 1024;
+
 /** One client of one tunnel. */
 export class TunnelClient implements TunnelDoor {
   readonly borrows = true;
   readonly #socket: Socket;
-  readonly #early: Uint8Array;
+  readonly #reads: RoomyReads | undefined;
+  readonly #early = new ChunkQueue();
   readonly #answers: TunnelAnswers;
   #running: RunningTunnel | undefined;
   #splice: Splice | undefined;
 
   constructor({ socket, early, answers }: TunnelClientOptions) {
     this.#socket = socket;
-    this.#early = early;
+    this.#reads = roomySocket(socket);
+    if (early.length > 0) this.#early.push(early);
     this.#answers = answers;
   }
 
   /** Asks for the tunnel; called once. */
   open(tunnels: TunnelOpener, request: TunnelRequest): void {
-    // Told by `close` as well.
-    this.#socket.on("error", ignore);
-    this.#socket.on("readable", this.#onReadable);
-    this.#socket.on("end", this.#onGone);
-    this.#socket.on("close", this.#onGone);
+    const socket = this.#socket;
+    socket.on("end", this.#onEnd);
+    socket.on("close", this.#onGone);
+    if (this.#reads !== undefined) this.#reads.listener = this.#hold;
+    if (this.#reads === undefined || socket.readableLength > 0) socket.on("data", this.#hold);
+    if (socket.isPaused()) socket.resume();
     this.#running = tunnels.open(request, this);
-    if (this.#socket.destroyed) this.#onGone();
+    if (socket.destroyed) this.#onGone();
   }
 
   onOpen(opened: OpenedTunnel): void {
     this.#stopWaiting();
     const socket = this.#socket;
-    const { reads, early } = roomySocket(socket);
     socket.write(this.#answers.opened(opened));
     const { exchange } = opened;
-    if (this.#early.length > 0) exchange.write(this.#early);
-    if (early !== undefined) exchange.write(early);
+    for (const chunk of this.#early.takeAll()) exchange.write(chunk);
     this.#splice = new Splice({
       socket,
       stream: exchange,
       onEnd: ignore,
-      ...(reads === undefined ? {} : { reads }),
+      ...(this.#reads === undefined ? {} : { reads: this.#reads }),
     });
   }
 
@@ -106,9 +112,15 @@ export class TunnelClient implements TunnelDoor {
     this.#answers.refuse(error, attempts);
   }
 
-  /** Reading an empty socket is what makes it tell of its end. */
-  readonly #onReadable = (): void => {
-    if (this.#early.length === 0 && this.#socket.readableLength === 0) this.#socket.read();
+  readonly #hold = (chunk: Uint8Array): boolean => {
+    this.#early.push(chunk);
+    if (this.#early.bytes < MAX_EARLY_BYTES) return true;
+    this.#socket.pause();
+    return false;
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#early.bytes === 0) this.#onGone();
   };
 
   readonly #onGone = (): void => {
@@ -118,8 +130,8 @@ export class TunnelClient implements TunnelDoor {
   };
 
   #stopWaiting(): void {
-    this.#socket.off("readable", this.#onReadable);
-    this.#socket.off("end", this.#onGone);
+    this.#socket.off("data", this.#hold);
+    this.#socket.off("end", this.#onEnd);
     this.#socket.off("close", this.#onGone);
   }
 }

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import net, { type AddressInfo, type Server, type Socket } from "node:net";
+import { describe, test } from "node:test";
+import tls from "node:tls";
+import { testCertificate } from "@porchlight/testkit/certificate";
+import { until } from "@porchlight/testkit/until";
+import type { TunnelExchange } from "../agents/link.ts";
+import type { OpenedTunnel, TunnelRequest } from "../tunnels/tunnel-request.ts";
+import { TunnelClient } from "./tunnel-client.ts";
+
+/** Notes what a client's tunnel is given, and whether it was cancelled before it was open. */
+class Scene implements TunnelExchange {
+  readonly written: Buffer[] = [];
+  ended = false;
+  cancelled = false;
+  /** The end that the client holds, and the one it is held at. */
+  readonly peer: Socket;
+  readonly socket: Socket;
+  readonly client: TunnelClient;
+  readonly #server: Server;
+
+  constructor(server: Server, peer: Socket, socket: Socket) {
+    this.#server = server;
+    this.peer = peer.on("error", () => undefined);
+    this.socket = socket.on("error", () => undefined);
+    const answers = { opened: () => "open", refuse: () => undefined };
+    this.client = new TunnelClient({ socket, early: new Uint8Array(0), answers });
+    this.client.open({ open: () => ({ cancel: () => (this.cancelled = true) }) }, REQUEST);
+  }
+
+  connect(): void {
+    this.client.onOpen({ exchange: this, attempts: [] } as unknown as OpenedTunnel);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.written.push(Buffer.from(chunk)) > 0;
+  }
+  end(): void {
+    this.ended = true;
+  }
+  abort(): void {
+    this.ended = true;
+  }
+  consume(): void {
+    // The target's bytes are of no interest here.
+  }
+  get bytes(): Buffer {
+    return Buffer.concat(this.written);
+  }
+
+  [Symbol.dispose](): void {
+    this.peer.destroy();
+    this.socket.destroy();
+    this.#server.close();
+  }
+}
+
+const REQUEST = {} as TunnelRequest;
+
+async function overTcp(): Promise<Scene> {
+  const server = net.createServer({ allowHalfOpen: true });
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const peer = net.connect({ port: await listen(server), host: "127.0.0.1", allowHalfOpen: true });
+  return new Scene(server, peer, (await accepted)[0]);
+}
+
+async function overTls(): Promise<Scene> {
+  const { ca, cert, key } = await testCertificate();
+  const server = tls.createServer({ cert, key, allowHalfOpen: true });
+  const accepted = once(server, "secureConnection") as Promise<[Socket]>;
+  const peer = tls.connect({ port: await listen(server), host: "127.0.0.1", ca });
+  return new Scene(server, peer, (await accepted)[0]);
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+for (const [carrier, begin] of [
+  ["TCP", overTcp],
+  ["TLS", overTls],
+] as const) {
+  describe(`a client over ${carrier} whose tunnel is not open yet`, () => {
+    test("faults P14: what it sends meanwhile comes first, and what it sends later behind", async () => {
+      using scene = await begin();
+      scene.peer.write("early, ");
+      await until("the early bytes", () => scene.socket.bytesRead > 0);
+      scene.connect();
+      scene.peer.write("late");
+      await until("both", () => scene.bytes.toString() === "early, late");
+    });
+
+    test("what it floods is read no further than a bound, and arrives whole later", async () => {
+      using scene = await begin();
+      const flood = Buffer.alloc(8_000_000, "flood ");
+      scene.peer.write(flood);
+      await until("some of it", () => scene.socket.bytesRead >= 64 * 1024);
+      // It goes on as long as it is let: until its buffers and the kernel's are full.
+      await until("it to be held up", () => scene.socket.isPaused());
+      assert.ok(scene.socket.bytesRead < 1_000_000, `${scene.socket.bytesRead} bytes read`);
+      scene.connect();
+      await until("all of it", () => scene.bytes.length === flood.length, 10_000);
+      assert.ok(scene.bytes.equals(flood));
+    });
+
+    test("faults P15: it may have sent all it has to say, and ended", async () => {
+      using scene = await begin();
+      scene.peer.end("question");
+      await until("its end", () => scene.socket.readableEnded);
+      assert.ok(!scene.cancelled);
+      scene.connect();
+      assert.equal(scene.bytes.toString(), "question");
+      await until("the end of its side", () => scene.ended);
+    });
+
+    test("one that ends without a word has gone", async () => {
+      using scene = await begin();
+      scene.peer.end();
+      await until("it to be cancelled", () => scene.cancelled);
+    });
+
+    test("one that breaks off has gone, whatever it has sent", async () => {
+      using scene = await begin();
+      scene.peer.write("early");
+      await until("the early bytes", () => scene.socket.bytesRead > 0);
+      scene.peer.destroy();
+      scene.socket.destroy();
+      await until("it to be cancelled", () => scene.cancelled);
+    });
+  });
+}
