@@ -72,6 +72,7 @@ function judgeHeader(name: string, value: string, seen: Seen): string | undefine
     case 17:
       if (name.toLowerCase() !== "transfer-encoding") return undefined;
       seen.framing++;
+      // Spaces and tabs around it are legal and gone (RFC 9110 §5.5); P6's ` chunked` is any other white space.
       return value.toLowerCase() === "chunked" ? undefined : "Only chunked is taken of codings";
     case 19:
       if (name.toLowerCase() === "proxy-authorization") seen.credentials++;
