@@ -70,7 +70,7 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
   const socket =
     ca === undefined
       ? connect({ host, port, allowHalfOpen, noDelay: true })
-      : connectTls({ host, port, ca });
+      : connectTls({ host, port, ca, allowHalfOpen });
   const connection = new RawConnection(socket);
   await new Promise<void>((resolve, reject) => {
     socket.once(ca === undefined ? "connect" : "secureConnect", resolve);

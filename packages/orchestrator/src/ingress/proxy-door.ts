@@ -83,6 +83,8 @@ export class ProxyDoor {
   /** Stands in front of a server: its connections come here first. */
   protect(server: Server): void {
     this.#options.connectionLimit.watch(server);
+    // Before TLS takes it over.
+    server.prependListener("connection", this.#enter);
     server.once("listening", () => {
       this.#own.port = (server.address() as AddressInfo).port;
     });
@@ -142,7 +144,14 @@ export class ProxyDoor {
     this.#visitors.close();
   }
 
+  /** A connection that stays in its TLS handshake is one of its address as well; one that ends in it is not held. */
+  readonly #enter = (socket: Socket): void => {
+    this.#visitors.enter(socket);
+    socket.allowHalfOpen = false;
+  };
+
   readonly #accept = (socket: Socket): void => {
+    socket.allowHalfOpen = true;
     const visit = this.#visitors.of(socket);
     socket.on("error", ignore);
     const timer = setTimeout(() => socket.destroy(), GREETING_MS);
