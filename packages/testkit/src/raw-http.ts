@@ -68,9 +68,8 @@ export class RawConnection implements Disposable {
 export async function openRaw(port: number, options: RawOptions = {}): Promise<RawConnection> {
   const { host = "127.0.0.1", ca, allowHalfOpen = false } = options;
   const socket =
-    ca === undefined
-      ? connect({ host, port, allowHalfOpen, noDelay: true })
-      : connectTls({ host, port, ca, allowHalfOpen });
+    ca === undefined ? connect({ host, port, noDelay: true }) : connectTls({ host, port, ca });
+  socket.allowHalfOpen = allowHalfOpen;
   const connection = new RawConnection(socket);
   await new Promise<void>((resolve, reject) => {
     socket.once(ca === undefined ? "connect" : "secureConnect", resolve);
