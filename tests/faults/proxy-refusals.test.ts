@@ -87,6 +87,7 @@ async function refusals(cluster: Cluster): Promise<Record<string, number>> {
 }
 
 const WITHOUT_KEY = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+const WEB_SOCKET = "Connection: upgrade\r\nUpgrade: websocket\r\n";
 const WITH_KEY = `HTTP/1.1\r\nHost: x\r\n${LOGIN}Connection: close\r\n\r\n`;
 
 test("what is refused is counted by door and code, and a stranger's words are no label", async () => {
@@ -98,6 +99,7 @@ test("what is refused is counted by door and code, and a stranger's words are no
     `CONNECT example.com:443 ${WITHOUT_KEY}`,
     `GET /origin-form ${WITH_KEY}`,
     "nonsense\r\n\r\n",
+    `GET http://example.com/ HTTP/1.1\r\nHost: x\r\n${LOGIN}${WEB_SOCKET}Content-Length: 2\r\n\r\n`,
     `GET http://10.0.0.1/ ${WITH_KEY}`,
     `GET https://example.com/ ${WITH_KEY}`,
     `CONNECT example.com ${WITH_KEY}`,
@@ -113,7 +115,7 @@ test("what is refused is counted by door and code, and a stranger's words are no
   assert.deepEqual(await refusals(cluster), {
     '{door="http",code="unauthenticated"}': 2,
     '{door="connect",code="unauthenticated"}': 1,
-    '{door="http",code="invalid_request"}': 2,
+    '{door="http",code="invalid_request"}': 3,
     '{door="http",code="target_forbidden"}': 1,
     '{door="http",code="invalid_url"}': 1,
     '{door="connect",code="invalid_url"}': 1,
