@@ -171,7 +171,6 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
     });
     request.pipe(outgoing, { end: false });
     watchHeldUpload(request);
-
   }
 
   readonly #onProgress = (): void => {

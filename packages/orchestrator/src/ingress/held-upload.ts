@@ -11,15 +11,14 @@ const LOOK_MS = 250;
 export function watchHeldUpload(request: IncomingMessage): void {
   const { socket } = request;
   let timer: NodeJS.Timeout | undefined;
-  const stop = (): void => {
-    clearInterval(timer);
-    timer = undefined;
-  };
   const look = (): void => {
-    // A pipe that goes on does not tell so by `resume`.
-    if (request.readableFlowing === true) stop();
-    else if (hasPeerReset(socket)) socket.destroy();
+    // A pipe that goes on does not tell so by `resume`, and is paused once more when it is taken off a closed request.
+    if (request.readableFlowing === true || request.closed || socket.destroyed) {
+      clearInterval(timer);
+      timer = undefined;
+    } else if (hasPeerReset(socket)) socket.destroy();
   };
-  request.on("pause", () => (timer ??= setInterval(look, LOOK_MS)));
-  request.once("close", stop);
+  request.on("pause", () => {
+    timer ??= setInterval(look, LOOK_MS);
+  });
 }
