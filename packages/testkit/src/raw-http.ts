@@ -39,9 +39,18 @@ export class RawConnection implements Disposable {
     return this.received.toString("latin1");
   }
 
-  /** Status codes of the answers so far, those inside bodies not told apart. */
+  /** Status codes of the answers so far: at the start of a line, those inside bodies not told apart, or behind a body. */
   get statuses(): number[] {
-    return [...this.text.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map((match) => Number(match[1]));
+    const { text } = this;
+    const statuses: number[] = [];
+    const ends = new Set<number>();
+    for (const { index, 1: status } of text.matchAll(/HTTP\/1\.[01] (\d{3})/g)) {
+      const startsLine = index === 0 || text[index - 1] === "\n";
+      if (!startsLine && !ends.has(index)) continue;
+      statuses.push(Number(status));
+      ends.add(endOfAnswer(text, index));
+    }
+    return statuses;
   }
 
   write(bytes: string | Uint8Array): void {
@@ -62,6 +71,13 @@ export class RawConnection implements Disposable {
   [Symbol.dispose](): void {
     this.socket.destroy();
   }
+}
+
+/** Where the answer that starts at `index` ends, by its Content-Length; without one, where its head ends. */
+function endOfAnswer(text: string, index: number): number {
+  const headEnd = text.indexOf("\r\n\r\n", index) + 4;
+  const length = /^content-length: *(\d+)/im.exec(text.slice(index, headEnd))?.[1] ?? 0;
+  return headEnd + Number(length);
 }
 
 /** Connects to a port, by default on loopback. */
