@@ -69,7 +69,7 @@ const PURE: readonly RegExp[] = [
   /^packages\/orchestrator\/src\/routing\//,
   /^packages\/orchestrator\/src\/agents\/(?:location|mmdb-record)\.ts$/,
   /^packages\/orchestrator\/src\/jobs\/(?:fifo-list|job|job-request.*)\.ts$/,
-  /^packages\/orchestrator\/src\/ingress\/(?:forward-headers|forward-target|max-forwards)\.ts$/,
+  /^packages\/orchestrator\/src\/ingress\/(?:authority|forward-headers|forward-target|max-forwards)\.ts$/,
 ];
 
 /** Whether a file takes time as an argument and does no I/O, nor imports a file that may. */

@@ -148,13 +148,17 @@ const AMBIGUOUS: Readonly<Record<string, string>> = {
   "two Content-Lengths": "Content-Length: 4\r\nContent-Length: 5\r\n",
   "chunked, identity": "Transfer-Encoding: chunked, identity\r\n",
   identity: "Transfer-Encoding: identity\r\n",
-  "a coding behind a tab": "Transfer-Encoding: \x0bchunked\r\n",
+  "a coding behind a vertical tab": "Transfer-Encoding: \x0bchunked\r\n",
+  "a coding behind a form feed": "Transfer-Encoding:\fchunked\r\n",
+  "a coding behind a no-break space": "Transfer-Encoding: \xa0chunked\r\n",
+  "a coding before a tab": "Transfer-Encoding: chunked\t\r\n",
   "an empty Transfer-Encoding": "Transfer-Encoding: \r\n",
   "two Transfer-Encodings": "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
   "a bare LF": "X: y\nContent-Length: 0\r\n",
   "a CR without LF": "X: y\r\n\rX: z\r\n",
   "a folded line": "X: y\r\n z\r\n",
   "a space before the colon": "Content-Length : 4\r\n",
+  "a space before the colon of a coding": "Transfer-Encoding : chunked\r\n",
 };
 
 for (const [what, headers] of Object.entries(AMBIGUOUS)) {
@@ -165,16 +169,19 @@ for (const [what, headers] of Object.entries(AMBIGUOUS)) {
   });
 }
 
-test("faults P6: Chunked is chunked", async () => {
-  using connection = await openRaw(cluster.proxyPort);
-  connection.write(
-    `POST ${target.origin}/digest HTTP/1.1\r\nHost: x\r\n${LOGIN}Transfer-Encoding: Chunked\r\n\r\n` +
-      "3\r\nabc\r\n0\r\n\r\n",
-  );
-  const answer = await connection.untilText('"bytes":3');
-  assert.deepEqual(connection.statuses, [200], answer);
-  assert.match(answer, /Porchlight-Exit: agent_/);
-});
+for (const coding of [" Chunked", "chunked", "   chunked", "\tchunked", " \t chunked "]) {
+  test(`faults P6: ${JSON.stringify(coding)} behind the colon is chunked, and sent on as such`, async () => {
+    using connection = await openRaw(cluster.proxyPort);
+    connection.write(
+      `POST ${target.origin}/digest HTTP/1.1\r\nHost: x\r\n${LOGIN}Transfer-Encoding:${coding}\r\n\r\n` +
+        "3\r\nabc\r\n0\r\n\r\n",
+    );
+    const answer = await connection.untilText('"bytes":3');
+    assert.deepEqual(connection.statuses, [200], answer);
+    assert.match(answer, /Porchlight-Exit: agent_/);
+    assert.equal(target.requests.at(-1)?.headers["transfer-encoding"], coding.trim());
+  });
+}
 
 test("faults P1, P9: the target sees Authorization, and nothing of the proxy", async () => {
   using connection = await openRaw(cluster.proxyPort);

@@ -18,6 +18,7 @@ import { ConnectionLimit } from "./http/connection-limit.ts";
 import { HttpListener, type BoundAddress } from "./http-listener.ts";
 import { createForwarder } from "./ingress/forwarder.ts";
 import { ProxyDoor } from "./ingress/proxy-door.ts";
+import { Refusals } from "./ingress/refusals.ts";
 import { Dispatcher } from "./jobs/dispatcher.ts";
 import type { JobRules } from "./jobs/job-request.ts";
 import { WaitingLine } from "./jobs/waiting-line.ts";
@@ -181,8 +182,10 @@ function createProxy(config: OrchestratorConfig, parts: Parts, logger: Logger): 
   const { targets, geo } = jobRules(config);
   // Waiting for an agent and connecting have a bound each; a job's deadline is longer than both.
   const openTimeoutMs = config.jobTimeoutMs;
+  const refusals = new Refusals();
   const forwarder = createForwarder({
     tunnels,
+    refusals,
     targets,
     openTimeoutMs,
     headTimeoutMs: config.jobTimeoutMs,
@@ -192,6 +195,7 @@ function createProxy(config: OrchestratorConfig, parts: Parts, logger: Logger): 
     keys,
     tunnels,
     forwarder,
+    refusals,
     rules: { targets, geo, openTimeoutMs },
     caps: {
       perAddress: config.proxyConnectionsPerAddress,

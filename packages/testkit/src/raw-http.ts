@@ -39,9 +39,18 @@ export class RawConnection implements Disposable {
     return this.received.toString("latin1");
   }
 
-  /** Status codes of the answers so far, those inside bodies not told apart. */
+  /** Status codes of the answers so far: at the start of a line, those inside bodies not told apart, or behind a body. */
   get statuses(): number[] {
-    return [...this.text.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map((match) => Number(match[1]));
+    const { text } = this;
+    const statuses: number[] = [];
+    const ends = new Set<number>();
+    for (const { index, 1: status } of text.matchAll(/HTTP\/1\.[01] (\d{3})/g)) {
+      const startsLine = index === 0 || text[index - 1] === "\n";
+      if (!startsLine && !ends.has(index)) continue;
+      statuses.push(Number(status));
+      ends.add(endOfAnswer(text, index));
+    }
+    return statuses;
   }
 
   write(bytes: string | Uint8Array): void {
@@ -64,13 +73,19 @@ export class RawConnection implements Disposable {
   }
 }
 
+/** Where the answer that starts at `index` ends, by its Content-Length; without one, where its head ends. */
+function endOfAnswer(text: string, index: number): number {
+  const headEnd = text.indexOf("\r\n\r\n", index) + 4;
+  const length = /^content-length: *(\d+)/im.exec(text.slice(index, headEnd))?.[1] ?? 0;
+  return headEnd + Number(length);
+}
+
 /** Connects to a port, by default on loopback. */
 export async function openRaw(port: number, options: RawOptions = {}): Promise<RawConnection> {
   const { host = "127.0.0.1", ca, allowHalfOpen = false } = options;
   const socket =
-    ca === undefined
-      ? connect({ host, port, allowHalfOpen, noDelay: true })
-      : connectTls({ host, port, ca });
+    ca === undefined ? connect({ host, port, noDelay: true }) : connectTls({ host, port, ca });
+  socket.allowHalfOpen = allowHalfOpen;
   const connection = new RawConnection(socket);
   await new Promise<void>((resolve, reject) => {
     socket.once(ca === undefined ? "connect" : "secureConnect", resolve);

@@ -13,6 +13,7 @@ const SOURCES: MetricSources = {
   agents: { records: [] },
   jobs: { inFlight: 3 },
   tunnels: { counts: { ended: { completed: 3 }, sentBytes: 7, receivedBytes: 9 }, inFlight: 2 },
+  proxy: { connections: 4, refusals: [{ door: "http", code: "unauthenticated", count: 2 }] },
   waiting: { length: 1 },
   connections: { open: 7 },
   affinities: { moves: 5, live: () => 6 },
@@ -60,6 +61,10 @@ test("NodeMetrics: what others keep is read when it is asked for", async () => {
   for (const line of [
     "porchlight_jobs_in_flight 3",
     "porchlight_tunnels_in_flight 2",
+    'porchlight_tunnels_total{code="completed"} 3',
+    'porchlight_tunnel_bytes_total{direction="received"} 9',
+    "porchlight_proxy_connections_open 4",
+    'porchlight_proxy_refusals_total{door="http",code="unauthenticated"} 2',
     "porchlight_jobs_waiting 1",
     "porchlight_connections_open 7",
     'porchlight_agents{status="available"} 0',

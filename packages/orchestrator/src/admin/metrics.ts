@@ -10,14 +10,28 @@ const PREFIX = "porchlight_";
 /** From a kept-alive connection next door to the longest job. Seconds. */
 const DURATION_BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
 
+interface RefusalCount {
+  readonly door: string;
+  readonly code: string;
+  readonly count: number;
+}
+
+/** What a counter with labels reads: each value with its labels, in the order of their names. */
+interface LabelledCounts {
+  readonly labels: readonly string[];
+  readonly read: () => readonly (readonly [labels: readonly string[], count: number])[];
+}
+
 /** Where the numbers come from that somebody else keeps; read when metrics are asked for. */
 export interface MetricSources {
   /** Every agent that has a link. */
   readonly agents: { readonly records: readonly AgentRecord[] };
   readonly jobs: { readonly inFlight: number };
   readonly tunnels?: { readonly inFlight: number; readonly counts: TunnelCounts };
-  /** Connections of proxy clients. */
-  readonly proxy?: { readonly connections: number } | undefined;
+  /** Connections of proxy clients, and what they were refused for. */
+  readonly proxy?:
+    | { readonly connections: number; readonly refusals: readonly RefusalCount[] }
+    | undefined;
   readonly waiting: { readonly length: number };
   readonly connections?: { readonly open: number };
   /** Sticky sessions; times as `performance.now`. */
@@ -62,6 +76,7 @@ export class NodeMetrics {
     this.#addAgents(sources);
     this.#addLinkCounters(sources);
     this.#addTunnels(sources);
+    this.#addProxy(sources);
   }
 
   /** Media type of `text`. */
@@ -127,38 +142,44 @@ export class NodeMetrics {
     }
   }
 
-  #addTunnels({ tunnels, proxy }: MetricSources): void {
-    if (proxy !== undefined) {
-      this.#addGauge(
-        "proxy_connections_open",
-        "Connections of proxy clients",
-        () => proxy.connections,
-      );
-    }
+  #addTunnels({ tunnels }: MetricSources): void {
     if (tunnels === undefined) return;
-    const ended = new Counter({
-      name: `${PREFIX}tunnels_total`,
-      help: "Tunnels that have ended, by error code; completed for those without",
-      labelNames: ["code"],
-      registers: [],
-      collect() {
-        this.reset();
-        for (const [code, count] of Object.entries(tunnels.counts.ended)) this.inc({ code }, count);
+    this.#addCounts(
+      "tunnels_total",
+      "Tunnels that have ended, by error code; completed for those without",
+      {
+        labels: ["code"],
+        read: () => Object.entries(tunnels.counts.ended).map(([code, count]) => [[code], count]),
       },
-    });
-    const bytes = new Counter({
-      name: `${PREFIX}tunnel_bytes_total`,
-      help: "Bytes through tunnels that have ended, to and from targets",
-      labelNames: ["direction"],
-      registers: [],
-      collect() {
-        this.reset();
-        this.inc({ direction: "sent" }, tunnels.counts.sentBytes);
-        this.inc({ direction: "received" }, tunnels.counts.receivedBytes);
+    );
+    this.#addCounts(
+      "tunnel_bytes_total",
+      "Bytes through tunnels that have ended, to and from targets",
+      {
+        labels: ["direction"],
+        read: () => [
+          [["sent"], tunnels.counts.sentBytes],
+          [["received"], tunnels.counts.receivedBytes],
+        ],
       },
-    });
-    this.#metrics.registerMetric(ended);
-    this.#metrics.registerMetric(bytes);
+    );
+  }
+
+  #addProxy({ proxy }: MetricSources): void {
+    if (proxy === undefined) return;
+    this.#addGauge(
+      "proxy_connections_open",
+      "Connections of proxy clients",
+      () => proxy.connections,
+    );
+    this.#addCounts(
+      "proxy_refusals_total",
+      "Proxy requests refused before a tunnel was asked for, by error code",
+      {
+        labels: ["door", "code"],
+        read: () => proxy.refusals.map(({ door, code, count }) => [[door, code], count]),
+      },
+    );
   }
 
   #addGauge(name: string, help: string, read: () => number): void {
@@ -197,13 +218,18 @@ export class NodeMetrics {
   }
 
   #addCounter(name: string, help: string, read: () => number): void {
+    this.#addCounts(name, help, { labels: [], read: () => [[[], read()]] });
+  }
+
+  #addCounts(name: string, help: string, { labels, read }: LabelledCounts): void {
     const counter = new Counter({
       name: PREFIX + name,
       help,
+      labelNames: labels,
       registers: [],
       collect() {
         this.reset();
-        this.inc(read());
+        for (const [values, count] of read()) this.labels(...values).inc(count);
       },
     });
     this.#metrics.registerMetric(counter);

@@ -6,6 +6,7 @@ import { MAX_CONTROL_BYTES } from "@porchlight/protocol/limits";
 import { TokenBucket } from "@porchlight/protocol/token-bucket";
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
 import { systemClock, type Clock } from "@porchlight/runtime/clock";
+import { LineAllowance } from "@porchlight/runtime/line-allowance";
 import { createMuxSession } from "@porchlight/runtime/mux-session";
 import type { CidrList } from "@porchlight/runtime/target-policy";
 import { webSocketTransport } from "@porchlight/runtime/websocket-transport";
@@ -28,8 +29,7 @@ export const HANDSHAKE_BURST = 100;
 const HANDSHAKES_PER_SECOND = 400;
 
 /** Log lines on refused upgrades: strangers do not fill the log. */
-const REFUSAL_LINE_BURST = 20;
-const REFUSAL_LINES_PER_SECOND = 5;
+const REFUSAL_LINES = { burst: 20, perSecond: 5 };
 
 /** Who may come in, where agents are registered, and what bounds their links. */
 export interface AgentDoorOptions {
@@ -80,7 +80,7 @@ class WebSocketDoor implements AgentDoor {
   /** Link → id of its key. */
   readonly #links = new Map<Link, string>();
   readonly #handshakes: TokenBucket;
-  readonly #refusalLines: TokenBucket;
+  readonly #refusalLines: LineAllowance;
   readonly #server: WebSocketServer;
   readonly #stopHearing: () => void;
   readonly #empty = Promise.withResolvers<void>();
@@ -103,7 +103,7 @@ class WebSocketDoor implements AgentDoor {
     };
     this.#rules = { authenticator, trustProxy };
     this.#handshakes = new TokenBucket(HANDSHAKE_BURST, HANDSHAKES_PER_SECOND, clock.nowMs);
-    this.#refusalLines = new TokenBucket(REFUSAL_LINE_BURST, REFUSAL_LINES_PER_SECOND, clock.nowMs);
+    this.#refusalLines = new LineAllowance(REFUSAL_LINES, clock.nowMs);
     this.#server = webSocketServer(Math.ceil(maxBodyBytes / 3) * 4 + MAX_CONTROL_BYTES);
     this.#stopHearing = authenticator.onRevoked((keyId) => this.revoke(keyId));
   }
@@ -157,9 +157,10 @@ class WebSocketDoor implements AgentDoor {
 
   #refuse(request: IncomingMessage, socket: Duplex, error: ProxyError): void {
     this.counters.handshakesRefused++;
-    if (this.#refusalLines.take(this.#context.clock.nowMs)) {
+    const allowed = this.#refusalLines.take(this.#context.clock.nowMs);
+    if (allowed !== undefined) {
       const { code, message } = error;
-      const line = { code, peer: request.socket.remoteAddress, err: error.cause };
+      const line = { code, peer: request.socket.remoteAddress, err: error.cause, ...allowed };
       this.#context.logger.warn(line, `Upgrade refused: ${message}`);
     }
     refuseUpgrade(socket, error);

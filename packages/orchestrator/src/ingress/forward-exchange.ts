@@ -22,6 +22,7 @@ import { tunnelRequest, type DoorRequest } from "./door-request.ts";
 import type { AnswerHead, ForwardClient } from "./forward-client.ts";
 import { sentTrailers, targetHeaders } from "./forward-headers.ts";
 import type { ForwardTarget } from "./forward-target.ts";
+import { watchHeldUpload } from "./held-upload.ts";
 import { TargetExchange, type TargetListener } from "./target-exchange.ts";
 import type { UpgradeClient } from "./upgrade-client.ts";
 
@@ -169,6 +170,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
       outgoing.end();
     });
     request.pipe(outgoing, { end: false });
+    watchHeldUpload(request);
   }
 
   readonly #onProgress = (): void => {

@@ -15,6 +15,7 @@ import type {
 } from "../tunnels/tunnel-request.ts";
 import type { DoorRequest } from "./door-request.ts";
 import { createForwarder, type Forwarder, type ForwarderOptions } from "./forwarder.ts";
+import { Refusals } from "./refusals.ts";
 
 /** As much as a tunnel brings without credit. */
 const WINDOW_BYTES = 256 * 1024;
@@ -170,6 +171,7 @@ export async function startForwardDoor(
     targets: { ports: parsePorts("*"), allow: parseCidrs("127.0.0.0/8") },
     openTimeoutMs: 5_000,
     headTimeoutMs: 5_000,
+    refusals: new Refusals(),
     logger: silentLogger(),
     ...options,
   });

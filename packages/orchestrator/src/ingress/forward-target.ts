@@ -2,6 +2,7 @@
 import { ProxyError } from "@porchlight/protocol/errors";
 import { judgeHost, type TargetPolicy } from "@porchlight/runtime/target-policy";
 import { canonicalHost } from "@porchlight/runtime/target-policy-address";
+import { HOST_AND_PORT } from "./authority.ts";
 
 /** Where a forwarded request goes. */
 export interface ForwardTarget {
@@ -17,9 +18,6 @@ export interface ForwardTarget {
 /** Scheme, authority of ASCII, and path with query; a fragment fits none of them. */
 const ABSOLUTE_FORM = /^([a-z][a-z0-9+.-]*):\/\/([!-.0->@-~]*)((?:[/?][^#]*)?)$/i;
 
-/** Host (a bracketed one is IPv6) and port, which may be empty. Source: RFC 3986 §3.2. */
-const AUTHORITY = /^(\[[0-9a-f:.]{2,45}\]|[^:,[\]]{1,255})(?::([0-9]{0,5}))?$/i;
-
 const DEFAULT_PORT = 80;
 
 /**
@@ -31,7 +29,7 @@ export function forwardTarget(method: string, url: string, policy: TargetPolicy)
   const [, scheme, authority = "", pathAndQuery = ""] = ABSOLUTE_FORM.exec(url) ?? [];
   refuseScheme(scheme?.toLowerCase());
   if (authority.includes("@")) throw invalid("The URL holds credentials");
-  const [, givenHost = "", givenPort = ""] = AUTHORITY.exec(authority) ?? [];
+  const [, givenHost = "", givenPort = ""] = HOST_AND_PORT.exec(authority) ?? [];
   const host = canonicalHost(givenHost);
   if (host === undefined) throw invalid("The URL has no valid host and port");
   const port = givenPort === "" ? DEFAULT_PORT : Number(givenPort);

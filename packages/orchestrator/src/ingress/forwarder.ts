@@ -12,6 +12,7 @@ import { ForwardExchange, type ForwardContext } from "./forward-exchange.ts";
 import { forwardTarget, type ForwardTarget } from "./forward-target.ts";
 import { maxForwards, ownAnswer, type LimitedRequest } from "./max-forwards.ts";
 import { sendProxyErrorOnSocket } from "./proxy-error.ts";
+import type { Refusals } from "./refusals.ts";
 import { RequestTurns } from "./request-turns.ts";
 import { UpgradeClient } from "./upgrade-client.ts";
 
@@ -36,6 +37,7 @@ export interface Forwarder {
 /** What a forwarder needs of its node. */
 export interface ForwarderOptions extends ForwardContext {
   readonly targets: TargetPolicy;
+  readonly refusals: Refusals;
   readonly logger: Logger;
 }
 
@@ -77,12 +79,21 @@ class TunnelForwarder implements Forwarder {
   upgrade(request: IncomingMessage, { socket, early }: BareConnection, order: DoorRequest): void {
     // What is left to be said on the connection would end up in the WebSocket.
     if (this.#turns.isBusy(request.socket)) return void socket.destroy();
-    if (!(socket instanceof Socket)) return refuseBody(socket, order);
+    if (!(socket instanceof Socket)) return this.#refuseBody(socket, order);
     const client = new UpgradeClient(socket, early);
     const target = this.#judge(request, client, order)?.target;
     if (target === undefined) return;
     const forward = { request, client, upgrade: client, target, order, maxForwards: undefined };
     new ForwardExchange(forward, this.#options).start();
+  }
+
+  /** Node hands out a bare connection only where the request has no body. */
+  #refuseBody(socket: Duplex, { requestId }: DoorRequest): void {
+    const message = "A request that asks for a WebSocket has no body";
+    const error = new ProxyError("invalid_request", message);
+    this.#options.refusals.count("http", error.code);
+    socket.on("error", () => undefined);
+    sendProxyErrorOnSocket(socket, error, { requestId });
   }
 
   /** Answers what is refused. */
@@ -97,6 +108,7 @@ class TunnelForwarder implements Forwarder {
       return { target, limit: maxForwards(limited) };
     } catch (thrown) {
       const error = ProxyError.from(thrown);
+      this.#options.refusals.count("http", error.code);
       if (error.code === "internal")
         this.#options.logger.error({ err: thrown, requestId }, "A request could not be judged");
       client.fail(error, { requestId });
@@ -112,11 +124,4 @@ function limitedRequest({ method = "", url = "", rawHeaders }: IncomingMessage):
 function answerHere(request: IncomingMessage, response: ServerResponse, order: DoorRequest): void {
   const answer = ownAnswer(limitedRequest(request));
   send(response, { ...answer, headers: { ...commonHeaders(order.requestId), ...answer.headers } });
-}
-
-/** Node hands out a bare connection only where the request has no body. */
-function refuseBody(socket: Duplex, { requestId }: DoorRequest): void {
-  const message = "A request that asks for a WebSocket has no body";
-  socket.on("error", () => undefined);
-  sendProxyErrorOnSocket(socket, new ProxyError("invalid_request", message), { requestId });
 }

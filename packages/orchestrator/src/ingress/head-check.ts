@@ -3,6 +3,7 @@
  * that it is meant for a proxy. Source: RFC 9112 §3.2, §6; faults P2, P5, P6, P8.
  */
 import { ProxyError } from "@porchlight/protocol/errors";
+import { HOST_AND_PORT } from "./authority.ts";
 
 /** Most headers of a request. */
 export const MAX_REQUEST_HEADERS = 100;
@@ -23,7 +24,6 @@ export interface HeadFlaw {
   readonly status?: number;
 }
 
-const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@,[\]\\]+)(?::[0-9]*)?$/;
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /** The headers whose repetition would give a request two meanings. */
@@ -65,13 +65,14 @@ function judgeHeader(name: string, value: string, seen: Seen): string | undefine
     case 4:
       if (name.toLowerCase() !== "host") return undefined;
       seen.host++;
-      return HOST.test(value) ? undefined : "The request's Host is no host";
+      return HOST_AND_PORT.test(value) ? undefined : "The request's Host is no host";
     case 14:
       if (name.toLowerCase() === "content-length") seen.framing++;
       return undefined;
     case 17:
       if (name.toLowerCase() !== "transfer-encoding") return undefined;
       seen.framing++;
+      // Spaces and tabs around it are legal and gone (RFC 9110 §5.5); P6's ` chunked` is any other white space.
       return value.toLowerCase() === "chunked" ? undefined : "Only chunked is taken of codings";
     case 19:
       if (name.toLowerCase() === "proxy-authorization") seen.credentials++;

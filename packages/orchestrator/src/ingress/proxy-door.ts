@@ -14,6 +14,7 @@ import { Socket, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { createId } from "@porchlight/runtime/ids";
+import { LineAllowance } from "@porchlight/runtime/line-allowance";
 import type { Logger } from "@porchlight/runtime/logger";
 import { intoStream, roomySocket } from "@porchlight/runtime/roomy-socket";
 import type { Authenticator } from "../accounts/authenticator.ts";
@@ -27,8 +28,9 @@ import { parseConnectHead } from "./connect-head.ts";
 import { readCredentials } from "./credentials.ts";
 import { tunnelRequest, type DoorRequest, type ProxyRules } from "./door-request.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { judgeHead, type RequestHead } from "./head-check.ts";
+import { judgeHead, type HeadFlaw, type RequestHead } from "./head-check.ts";
 import { proxyErrorAnswer, sendProxyError, sendProxyErrorOnSocket } from "./proxy-error.ts";
+import type { DoorName, RefusalCount, Refusals } from "./refusals.ts";
 import { SocksClient, type SocksParts } from "./socks-client.ts";
 import { SOCKS4, SOCKS5 } from "./socks-handshake.ts";
 import { TunnelClient, type TunnelOpener } from "./tunnel-client.ts";
@@ -37,6 +39,9 @@ import { Visitors, type Visit, type VisitorCaps } from "./visitors.ts";
 /** A client says what it wants within this: TLS, its first byte, and the whole of a SOCKS handshake. Milliseconds. */
 const GREETING_MS = 10_000;
 
+/** Log lines on refused SOCKS requests: strangers do not fill the log. */
+const REFUSAL_LINES = { burst: 10, perSecond: 10 };
+
 /** Who comes in by which rules, and who does the work. */
 export interface ProxyDoorOptions {
   readonly keys: Pick<Authenticator, "authenticate" | "onRevoked">;
@@ -44,6 +49,7 @@ export interface ProxyDoorOptions {
   readonly forwarder: Forwarder;
   readonly rules: ProxyRules;
   readonly caps: VisitorCaps;
+  readonly refusals: Refusals;
   readonly connectionLimit: ConnectionLimit;
   /** Host that the proxy listens on. */
   readonly listenHost: string;
@@ -60,10 +66,11 @@ export class ProxyDoor {
   readonly #errors: ClientErrors;
   readonly #stopHearing: () => void;
   readonly #own: { port: number };
+  readonly #refusalLines = new LineAllowance(REFUSAL_LINES, performance.now());
   #serveHttp: (socket: Socket) => void = () => undefined;
 
   constructor(options: ProxyDoorOptions) {
-    const { keys, rules, connectionLimit, listenHost, caps } = options;
+    const { keys, rules, connectionLimit, listenHost, caps, refusals } = options;
     this.#options = options;
     const checkRoom = (): void => connectionLimit.check();
     const own = { host: listenHost, port: 0 };
@@ -71,9 +78,10 @@ export class ProxyDoor {
     this.#admission = new Admission({ keys, rules, checkRoom, own });
     this.#visitors = new Visitors(caps);
     this.#stopHearing = keys.onRevoked((keyId) => this.#visitors.endKey(keyId));
-    this.#errors = new ClientErrors((error, status) =>
-      proxyErrorAnswer(error, { requestId: createId("req"), status }),
-    );
+    this.#errors = new ClientErrors((error, status) => {
+      refusals.count("http", error.code);
+      return proxyErrorAnswer(error, { requestId: createId("req"), status });
+    });
   }
 
   /** Connections open at this moment. */
@@ -84,6 +92,8 @@ export class ProxyDoor {
   /** Stands in front of a server: its connections come here first. */
   protect(server: Server): void {
     this.#options.connectionLimit.watch(server);
+    // Before TLS takes it over.
+    server.prependListener("connection", this.#enter);
     server.once("listening", () => {
       this.#own.port = (server.address() as AddressInfo).port;
     });
@@ -102,13 +112,18 @@ export class ProxyDoor {
     server.on("connect", this.#onConnect);
   }
 
+  /** What clients have been refused for. */
+  get refusals(): readonly RefusalCount[] {
+    return this.#options.refusals.counts;
+  }
+
   /** Takes the `request` events of the server: requests to be forwarded. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
     this.#errors.follow(response);
     if (this.#options.isDraining()) response.setHeader("Connection", "close");
     const requestId = createId("req");
     const head = headOf(request);
-    const flaw = judgeHead(head);
+    const flaw = this.#flawOf(head, "http");
     if (flaw !== undefined) {
       return send(response, closing(proxyErrorAnswer(flaw.error, { requestId, ...flaw })));
     }
@@ -116,7 +131,7 @@ export class ProxyDoor {
       const order = this.#admit(request.socket, head, requestId);
       this.#options.forwarder.forward(request, response, order);
     } catch (thrown) {
-      sendProxyError(response, this.#noted(thrown, requestId), { requestId });
+      sendProxyError(response, this.#noted(thrown, requestId, "http"), { requestId });
     }
   };
 
@@ -126,14 +141,14 @@ export class ProxyDoor {
     socket.on("error", () => socket.destroy());
     try {
       const head = headOf(request);
-      const flaw = judgeHead(head);
+      const flaw = this.#flawOf(head, "http");
       if (flaw !== undefined) {
         return sendProxyErrorOnSocket(socket, flaw.error, { requestId, ...flaw });
       }
       const order = this.#admit(request.socket, head, requestId);
       this.#options.forwarder.upgrade(request, { socket, early }, order);
     } catch (thrown) {
-      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId), { requestId });
+      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId, "http"), { requestId });
     }
   }
 
@@ -143,7 +158,14 @@ export class ProxyDoor {
     this.#visitors.close();
   }
 
+  /** A connection that stays in its TLS handshake is one of its address as well; one that ends in it is not held. */
+  readonly #enter = (socket: Socket): void => {
+    this.#visitors.enter(socket);
+    socket.allowHalfOpen = false;
+  };
+
   readonly #accept = (socket: Socket): void => {
+    socket.allowHalfOpen = true;
     const visit = this.#visitors.of(socket);
     socket.on("error", ignore);
     const timer = setTimeout(() => socket.destroy(), GREETING_MS);
@@ -169,8 +191,9 @@ export class ProxyDoor {
   };
 
   get #socks(): SocksParts {
-    const { tunnels, rules, logger } = this.#options;
-    return { admission: this.#admission, tunnels, rules, logger };
+    const { tunnels, rules, logger, refusals } = this.#options;
+    const lines = this.#refusalLines;
+    return { admission: this.#admission, tunnels, rules, logger, lines, refusals };
   }
 
   /** Before its head is complete: slow ones are what there are too many of (faults P7). */
@@ -179,7 +202,7 @@ export class ProxyDoor {
     try {
       visit.checkAddress();
     } catch (thrown) {
-      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId), { requestId });
+      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId, "http"), { requestId });
     }
   }
 
@@ -202,7 +225,7 @@ export class ProxyDoor {
 
   #connect(socket: Socket, head: RequestHead, early: Buffer): void {
     const requestId = createId("req");
-    const flaw = judgeHead(head);
+    const flaw = this.#flawOf(head, "connect");
     if (flaw !== undefined) {
       return sendProxyErrorOnSocket(socket, flaw.error, { requestId, ...flaw });
     }
@@ -216,7 +239,7 @@ export class ProxyDoor {
       const request = tunnelRequest(order, { id, host, port, door: "connect" }, rules);
       new TunnelClient({ socket, early, answers }).open(tunnels, request);
     } catch (thrown) {
-      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId), { requestId });
+      sendProxyErrorOnSocket(socket, this.#noted(thrown, requestId, "connect"), { requestId });
     }
   }
 
@@ -231,8 +254,15 @@ export class ProxyDoor {
     return order;
   }
 
-  #noted(thrown: unknown, requestId: string): ProxyError {
+  #flawOf(head: RequestHead, door: DoorName): HeadFlaw | undefined {
+    const flaw = judgeHead(head);
+    if (flaw !== undefined) this.#options.refusals.count(door, flaw.error.code);
+    return flaw;
+  }
+
+  #noted(thrown: unknown, requestId: string, door: DoorName): ProxyError {
     const error = ProxyError.from(thrown);
+    this.#options.refusals.count(door, error.code);
     const fields = { requestId, code: error.code };
     if (error.code === "internal") {
       this.#options.logger.error({ ...fields, err: thrown }, "Proxy request failed");

@@ -1,12 +1,14 @@
 /** A SOCKS5 client: its handshake, then its tunnel. */
 import type { Socket } from "node:net";
-import { ProxyError } from "@porchlight/protocol/errors";
+import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
+import type { LineAllowance } from "@porchlight/runtime/line-allowance";
 import type { Logger } from "@porchlight/runtime/logger";
 import { createId } from "@porchlight/runtime/ids";
 import { closeSoon } from "../http/answer.ts";
 import type { Admission } from "./admission.ts";
 import { tunnelRequest, type DoorRequest, type ProxyRules } from "./door-request.ts";
 import { PROXY_ERRORS } from "./proxy-error.ts";
+import type { Refusals } from "./refusals.ts";
 import { SocksHandshake, type SocksStep } from "./socks-handshake.ts";
 import { SOCKS_REPLY, socksReply } from "./socks-reply.ts";
 import { TunnelClient, type TunnelAnswers, type TunnelOpener } from "./tunnel-client.ts";
@@ -18,6 +20,9 @@ export interface SocksParts {
   readonly tunnels: TunnelOpener;
   readonly rules: ProxyRules;
   readonly logger: Pick<Logger, "info" | "error">;
+  /** Of all clients together. */
+  readonly lines: LineAllowance;
+  readonly refusals: Refusals;
 }
 
 interface SocksClientOptions {
@@ -59,11 +64,8 @@ export class SocksClient implements TunnelAnswers {
   }
 
   refuse(error: ProxyError): void {
-    const { code, message } = error;
-    const fields = { requestId: this.#requestId, account: this.#order?.principal.account, code };
-    if (code === "internal") this.#parts.logger.error({ ...fields, err: error }, "SOCKS failed");
-    else this.#parts.logger.info(fields, `SOCKS request refused: ${message}`);
-    this.#end(socksReply(PROXY_ERRORS[code].socks));
+    this.#log(error);
+    this.#end(socksReply(PROXY_ERRORS[error.code].socks));
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -83,7 +85,7 @@ export class SocksClient implements TunnelAnswers {
     if (step.kind === "send") this.#socket.write(step.bytes);
     else if (step.kind === "login") this.#logIn(step.username, step.password);
     else if (step.kind === "request") this.#request(step);
-    else if (step.kind === "refuse") this.#end(step.bytes);
+    else if (step.kind === "refuse") this.#reject("invalid_request", step.bytes);
   }
 
   #logIn(username: string, password: string): void {
@@ -100,7 +102,7 @@ export class SocksClient implements TunnelAnswers {
     const isKnown = this.#refusal?.code !== "unauthenticated";
     const bytes = this.#handshake.logIn(isKnown);
     if (isKnown) this.#socket.write(bytes);
-    else this.#end(bytes);
+    else this.#reject("unauthenticated", bytes);
   }
 
   #request({ host, port, rest }: Extract<SocksStep, { kind: "request" }>): void {
@@ -109,7 +111,9 @@ export class SocksClient implements TunnelAnswers {
       if (this.#refusal !== undefined) throw this.#refusal;
       this.#open(host, port, rest);
     } catch (thrown) {
-      this.refuse(ProxyError.from(thrown));
+      const error = ProxyError.from(thrown);
+      this.#parts.refusals.count("socks5", error.code);
+      this.refuse(error);
     }
   }
 
@@ -127,6 +131,22 @@ export class SocksClient implements TunnelAnswers {
     this.#socket.off("data", this.#onData);
     this.#socket.off("end", this.#onEnd);
     this.#socket.pause();
+  }
+
+  #log(error: ProxyError): void {
+    const { code, message } = error;
+    const { logger, lines } = this.#parts;
+    const fields = { requestId: this.#requestId, account: this.#order?.principal.account, code };
+    if (code === "internal") return logger.error({ ...fields, err: error }, "SOCKS failed");
+    const allowed = lines.take(performance.now());
+    if (allowed === undefined) return;
+    logger.info({ ...fields, ...allowed }, `SOCKS request refused: ${message}`);
+  }
+
+  /** Refuses a handshake, for which there are no words. */
+  #reject(code: ErrorCode, bytes: Uint8Array): void {
+    this.#parts.refusals.count("socks5", code);
+    this.#end(bytes);
   }
 
   /** Says the last word. */
