@@ -28,6 +28,7 @@ test("contentOf: types of databases there are", () => {
 
 test("contentOf: a type that names both, or neither, leaves it open", () => {
   for (const name of [
+    undefined,
     "",
     "Any",
     "Our homes",

@@ -13,9 +13,9 @@ const WORDS: Readonly<Record<MmdbContent, readonly string[]>> = {
   networks: ["asn", "isp"],
 };
 
-/** The only content that a database's type speaks of; `undefined` when it leaves that open. */
-export function contentOf(databaseType: string): MmdbContent | undefined {
-  const words = databaseType.toLowerCase().split(/[^a-z0-9]+/);
+/** The only content that a database's type speaks of; `undefined` when it leaves that open, or there is no type. */
+export function contentOf(databaseType: string | undefined): MmdbContent | undefined {
+  const words = (databaseType ?? "").toLowerCase().split(/[^a-z0-9]+/);
   const has = (content: MmdbContent): boolean =>
     WORDS[content].some((word) => words.includes(word));
   if (has("places") === has("networks")) return undefined;
