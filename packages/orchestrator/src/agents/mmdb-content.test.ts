@@ -39,6 +39,6 @@ test("contentOf: a type that names both, or neither, leaves it open", () => {
     "ipinfo generic_country_asn.mmdb",
     "DBIP-Location-ISP (compat=Enterprise)",
   ]) {
-    assert.equal(contentOf(name), undefined, name);
+    assert.equal(contentOf(name), undefined, `${name}`);
   }
 });
