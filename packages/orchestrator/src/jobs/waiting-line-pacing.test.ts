@@ -118,6 +118,19 @@ describe("WaitingLine, with pacing", () => {
     assert.deepEqual(events.slice(2), ["2 a 1100"]);
   });
 
+  it("is not put off by an exit with room that may go later than another", () => {
+    setUp({ perSecond: 1 });
+    connectAgent(registry, "a");
+    connectAgent(registry, "b", { maxConcurrency: 1 });
+    ask("1", shop());
+    mock.timers.tick(500);
+    ask("2", shop());
+    ask("3", shop());
+    grants.get("2")?.slot.release();
+    mock.timers.tick(500);
+    assert.deepEqual(events, ["1 a 0", "2 b 500", "3 a 1000"]);
+  });
+
   it("bounds work under way for one target, whatever else there is room for", () => {
     setUp({ concurrent: 1 });
     const { record } = connectAgent(registry, "a");

@@ -70,10 +70,12 @@ describe("ExitHealth", () => {
   }
 
   for (const code of ["connect_timeout", "target_timeout", "job_timeout"] as const) {
-    it(`${code} of a client in a hurry is held against nobody`, () => {
+    it(`${code} of a client in a hurry, in less than 2 s, is held against nobody`, () => {
       const health = new ExitHealth<Exit>();
       fail(health, code, { ms: 1_999 });
       assert.equal(cools(health, A, SHOP), false);
+      fail(health, code, { ms: 2_000 });
+      assert.equal(cools(health, A, SHOP), true);
     });
   }
 
@@ -128,6 +130,22 @@ describe("ExitHealth", () => {
     assert.equal(health.open(FORGIVEN_AFTER_MS).agents, 1);
     health.failed(A, SHOP, { code: "agent_lost", ms: 1, nowMs: FORGIVEN_AFTER_MS });
     assert.equal(cools(health, A, SHOP, FORGIVEN_AFTER_MS), false);
+  });
+
+  it("asks no probe of who is forgiven", () => {
+    const health = new ExitHealth<Exit>();
+    fail(health, "agent_lost");
+    fail(health, "dns_failed");
+    health.chosen(A, SHOP, FORGIVEN_AFTER_MS);
+    assert.equal(cools(health, A, SHOP, FORGIVEN_AFTER_MS), false);
+  });
+
+  it("open counts no breaker that is still closed", () => {
+    const health = new ExitHealth<Exit>();
+    for (const code of ["dns_failed", "agent_lost"] as const) {
+      health.failed(A, SHOP, { code, ms: 1, nowMs: 0 });
+    }
+    assert.deepEqual(health.open(0), { agents: 0, targets: 0 });
   });
 
   it("remembers a bounded number of domains of one agent", () => {
