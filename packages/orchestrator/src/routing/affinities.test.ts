@@ -155,6 +155,7 @@ describe("Affinities", () => {
       const table = new Affinities<Exit>();
       const [slow, quick] = [begin(table, 0, {}, true), begin(table, 0, {}, true)];
       slow.settle(A);
+      slow[how](A, false);
       quick.leave();
       quick.settle(B);
       slow[how](A, false);
