@@ -179,12 +179,28 @@ test("without databases: refused at once, naming the setting", async () => {
   }
 });
 
-test("a database that is missing or none is wrong configuration: exit code 2, naming the setting", async () => {
+test("databases that cannot be used are wrong configuration: exit code 2, naming every setting", async () => {
   await using folder = await temporaryFolder();
-  const places = await folder.write("places.mmdb", "no database");
+  const none = await folder.write("none.mmdb", "no database");
+  const { places, networks } = await writeGeoFiles(folder);
   for (const [ORCH_GEOIP_DB, ORCH_ASN_DB, message] of [
-    [places, places, /Could not use ORCH_GEOIP_DB, the file \S+: It is no mmdb file/],
-    ["", `${folder.path}/none`, /Could not use ORCH_ASN_DB, the file \S+: ENOENT/],
+    [none, "", /Could not use ORCH_GEOIP_DB, the file \S+: It is no mmdb file$/m],
+    ["", `${folder.path}/no`, /Could not use ORCH_ASN_DB, the file \S+: ENOENT/],
+    [
+      networks,
+      "",
+      /Could not use ORCH_GEOIP_DB, .+: It is a database of networks \(\S+-ASN\), and not of/,
+    ],
+    [
+      places,
+      places,
+      /Could not use ORCH_ASN_DB, .+: It is a database of places \(\S+-City\), and not of/,
+    ],
+    [
+      networks,
+      none,
+      /^.*Could not use ORCH_GEOIP_DB, .+\n.*Could not use ORCH_ASN_DB, .+ no mmdb file$/m,
+    ],
   ] as const) {
     const started = startCluster({ agents: 0, orchestrator: { ORCH_GEOIP_DB, ORCH_ASN_DB } });
     await assert.rejects(started, (error: Error) => {

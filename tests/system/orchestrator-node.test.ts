@@ -164,6 +164,17 @@ test("startNode: a certificate that cannot be used is one clear line", async (t)
   );
 });
 
+test("startNode: certificate and databases that cannot be used are a line each", async (t) => {
+  const { env } = await certificateFiles(t);
+  await writeFile(env.ORCH_TLS_CERT, "no certificate");
+  const none = `${env.ORCH_TLS_CERT}.none`;
+  await assertRefused(
+    { ...env, ORCH_GEOIP_DB: none, ORCH_ASN_DB: none },
+    2,
+    /^Could not use the certificate .+\nCould not use ORCH_GEOIP_DB, .+\nCould not use ORCH_ASN_DB, .+$/,
+  );
+});
+
 test("startNode: a store that cannot be opened is one clear line", async () => {
   const config = configOf({ ...KEYS, ORCH_DATA_DIR: "/dev/null/store" });
   await assert.rejects(startNode(config, { logger: silentLogger() }), {

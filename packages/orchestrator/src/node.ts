@@ -7,6 +7,7 @@ import { CountedJobs } from "./admin/counted-jobs.ts";
 import { healthRoutes } from "./admin/health-routes.ts";
 import { metricsRoute } from "./admin/metrics-route.ts";
 import { NodeMetrics } from "./admin/metrics.ts";
+import type { MmdbContent } from "./agents/mmdb-content.ts";
 import { MmdbFile } from "./agents/mmdb-file.ts";
 import { MmdbLocator } from "./agents/mmdb-locator.ts";
 import { Registry, type AgentRecord } from "./agents/registry.ts";
@@ -26,7 +27,7 @@ import { Affinities } from "./routing/affinities.ts";
 import { Pacing } from "./routing/pacing.ts";
 import { Selector } from "./routing/selector.ts";
 import { RunningNode, type Readiness } from "./running-node.ts";
-import { loadTls, openAuthenticator, openConfigured, requireKeys } from "./start-checks.ts";
+import { ConfiguredFiles, loadTls, openAuthenticator, requireKeys } from "./start-checks.ts";
 import { StartError } from "./start-error.ts";
 import { openSqliteState } from "./state/sqlite-state.ts";
 import type { State } from "./state/state.ts";
@@ -56,8 +57,10 @@ export async function startNode(
     it.close(),
   );
   if (!keysOptional) requireKeys(authenticator);
-  const tls = opened.adopt(loadTls(config, logger), (it) => it?.close());
-  const locator = opened.adopt(openLocator(config, logger), (it) => it.close());
+  const files = new ConfiguredFiles();
+  const tls = opened.adopt(loadTls(config, files, logger), (it) => it?.close());
+  const locator = opened.adopt(openLocator(config, files, logger), (it) => it.close());
+  files.require();
 
   const parts = createParts(config, { store, authenticator, locator, logger });
   const { door, readiness } = parts;
@@ -98,15 +101,19 @@ function openStore({ dataDir }: OrchestratorConfig): State {
 }
 
 /** Opens the databases that are configured, each named by its setting when it cannot be used. */
-function openLocator({ geoipDb, asnDb }: OrchestratorConfig, logger: Logger): MmdbLocator {
-  const open = (setting: string, what: string, path?: string): MmdbFile | undefined => {
+function openLocator(
+  { geoipDb, asnDb }: OrchestratorConfig,
+  files: ConfiguredFiles,
+  logger: Logger,
+): MmdbLocator {
+  const open = (setting: string, content: MmdbContent, path?: string): MmdbFile | undefined => {
     if (path === undefined) return undefined;
-    const describe = `${setting}, the file ${path}`;
-    return openConfigured(describe, () => new MmdbFile({ path, what, logger }));
+    const what = `${setting}, the file ${path}`;
+    return files.open(what, () => new MmdbFile({ path, content, logger }));
   };
   return new MmdbLocator({
-    places: open("ORCH_GEOIP_DB", "database of places", geoipDb),
-    networks: open("ORCH_ASN_DB", "database of networks", asnDb),
+    places: open("ORCH_GEOIP_DB", "places", geoipDb),
+    networks: open("ORCH_ASN_DB", "networks", asnDb),
   });
 }
 

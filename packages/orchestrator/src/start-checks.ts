@@ -36,31 +36,42 @@ export function requireKeys(authenticator: Authenticator): void {
   );
 }
 
-/**
- * The certificate's files, or `undefined` when none is configured.
- * @throws {StartError} with exit code 2 when they cannot be read or do not belong together
- */
+/** Files that settings name. Those that cannot be used are told of together, as other wrong settings are. */
+export class ConfiguredFiles {
+  readonly #faults: string[] = [];
+  readonly #causes: unknown[] = [];
+
+  /** What `open` makes of a file, or `undefined` when it throws; `what` completes "Could not use …". */
+  open<T>(what: string, open: () => T): T | undefined {
+    try {
+      return open();
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.#faults.push(`Could not use ${what}: ${reason}`);
+      this.#causes.push(cause);
+      return undefined;
+    }
+  }
+
+  /**
+   * Checks that all files so far could be opened.
+   * @throws {StartError} with exit code 2 and a line for each that could not
+   */
+  require(): void {
+    if (this.#faults.length === 0) return;
+    const cause = new AggregateError(this.#causes);
+    throw new StartError(2, this.#faults.join("\n"), { cause });
+  }
+}
+
+/** The certificate's files, or `undefined` when none is configured or `files` has noted a fault of them. */
 export function loadTls(
   { tlsCert, tlsKey }: OrchestratorConfig,
+  files: ConfiguredFiles,
   logger: Logger,
 ): TlsFiles | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const paths = { cert: tlsCert, key: tlsKey };
-  return openConfigured(
-    `the certificate ${tlsCert} with the key ${tlsKey}`,
-    () => new TlsFiles(paths, logger),
-  );
-}
-
-/**
- * Opens what a setting names; `what` completes "Could not use …".
- * @throws {StartError} with exit code 2 and the reason when `open` throws
- */
-export function openConfigured<T>(what: string, open: () => T): T {
-  try {
-    return open();
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(2, `Could not use ${what}: ${reason}`, { cause });
-  }
+  const what = `the certificate ${tlsCert} with the key ${tlsKey}`;
+  return files.open(what, () => new TlsFiles(paths, logger));
 }

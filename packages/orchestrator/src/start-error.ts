@@ -1,4 +1,4 @@
-/** Why a node did not start: one line for people, and the exit code of the program. Nothing was left running. */
+/** Why a node did not start: a line or more for people, and the exit code of the program. Nothing was left running. */
 export class StartError extends Error {
   /** 1: the machine does not let it; 2: wrong configuration. */
   readonly exitCode: 1 | 2;

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { FollowedFiles } from "@porchlight/runtime/followed-files";
 import type { Logger } from "@porchlight/runtime/logger";
 import { Reader, type Response } from "maxmind";
+import { contentOf, type MmdbContent } from "./mmdb-content.ts";
 
 /** Stands between tree and records. Source: MaxMind DB File Format Specification v2.0. */
 const SEPARATOR = Buffer.alloc(16);
@@ -12,8 +13,8 @@ type MmdbReader = Reader<Response>;
 /** Which file, and what it holds. */
 export interface MmdbFileOptions {
   readonly path: string;
-  /** What it is, in the log: `database of places`. */
-  readonly what: string;
+  /** What it is to be about. */
+  readonly content: MmdbContent;
   readonly logger: Pick<Logger, "info" | "error">;
 }
 
@@ -21,16 +22,21 @@ export interface MmdbFileOptions {
 export class MmdbFile {
   readonly #files: FollowedFiles<MmdbReader>;
   readonly #options: MmdbFileOptions;
+  /** What it is, in the log. */
+  readonly #what: string;
   /** In which a record could not be read: told of once. */
   #damaged: MmdbReader | undefined;
 
-  /** @throws {Error} when the file cannot be read, or is no mmdb file of format 2 */
+  /** @throws {Error} when the file cannot be read, is no mmdb file of format 2, or is about something else */
   constructor(options: MmdbFileOptions) {
-    const { path, what, logger } = options;
+    const { path, content, logger } = options;
+    const what = `database of ${content}`;
     this.#options = options;
-    this.#files = new FollowedFiles({ what, paths: [path], read: openReader, logger });
+    this.#what = what;
+    const read = (contents: readonly Buffer[]): MmdbReader =>
+      requireContent(openReader(contents), content);
+    this.#files = new FollowedFiles({ what, paths: [path], read, logger });
     const { databaseType, buildEpoch } = this.#files.value.metadata;
-    // A database of another kind finds nothing and breaks nothing: only its type shows that.
     logger.info({ file: path, type: databaseType, built: buildEpoch }, `Using a ${what}`);
   }
 
@@ -67,8 +73,8 @@ export class MmdbFile {
   #complain(reader: MmdbReader, err: unknown): void {
     if (this.#damaged === reader) return;
     this.#damaged = reader;
-    const { what, path, logger } = this.#options;
-    logger.error({ err, file: path }, `A record of the ${what} cannot be read`);
+    const { path, logger } = this.#options;
+    logger.error({ err, file: path }, `A record of the ${this.#what} cannot be read`);
   }
 }
 
@@ -84,4 +90,11 @@ function openReader([content = Buffer.alloc(0)]: readonly Buffer[]): MmdbReader 
   const separator = content.subarray(treeBytes, treeBytes + SEPARATOR.length);
   if (!separator.equals(SEPARATOR)) throw new Error("The mmdb file is damaged");
   return reader;
+}
+
+function requireContent(reader: MmdbReader, wanted: MmdbContent): MmdbReader {
+  const { databaseType } = reader.metadata;
+  const content = contentOf(databaseType);
+  if (content === undefined || content === wanted) return reader;
+  throw new Error(`It is a database of ${content} (${databaseType}), and not of ${wanted}`);
 }

@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 import { HOMES, place, writeGeoFiles } from "@porchlight/testkit/geo-files";
 import { encodeMmdb } from "@porchlight/testkit/mmdb-encoder";
 import { temporaryFolder } from "@porchlight/testkit/temporary-folder";
+import type { MmdbContent } from "./mmdb-content.ts";
 import { MmdbFile } from "./mmdb-file.ts";
 import { MmdbLocator } from "./mmdb-locator.ts";
 
@@ -12,7 +13,8 @@ async function setup(context: TestContext) {
   const log: string[] = [];
   const note = (_fields: object, message: string) => void log.push(message);
   const logger = { info: note, error: note } as never;
-  const open = (path: string, what = "database") => new MmdbFile({ path, what, logger });
+  const open = (path: string, content: MmdbContent = "places") =>
+    new MmdbFile({ path, content, logger });
   const write = (content: Uint8Array) => folder.write("a.mmdb", content);
   return { folder, log, open, write };
 }
@@ -21,7 +23,7 @@ test("MmdbLocator: place and network of an address, each from its database", asy
   const { folder, open } = await setup(t);
   const paths = await writeGeoFiles(folder);
   const places = open(paths.places);
-  const networks = open(paths.networks);
+  const networks = open(paths.networks, "networks");
   const cologne = {
     country: "DE",
     region: "North Rhine-Westphalia",
@@ -45,8 +47,8 @@ test("MmdbLocator: place and network of an address, each from its database", asy
 test("MmdbLocator: who follows hears of a new version of either database", async (t) => {
   const { folder, log, open } = await setup(t);
   const paths = await writeGeoFiles(folder);
-  const places = open(paths.places, "database of places");
-  const networks = open(paths.networks);
+  const places = open(paths.places);
+  const networks = open(paths.networks, "networks");
   const locator = new MmdbLocator({ places, networks });
   const heard: (string | undefined)[] = [];
   locator.follow(() => heard.push(locator.locate(HOMES.munich).city));
@@ -67,7 +69,7 @@ test("MmdbLocator: who follows hears of a new version of either database", async
 
 test("MmdbFile: says which database it is", async (t) => {
   const { log, open, write } = await setup(t);
-  open(await write(encodeMmdb("Any", { "203.0.113.0/24": "x" })), "database of places");
+  open(await write(encodeMmdb("Any", { "203.0.113.0/24": "x" })));
   assert.deepEqual(log, ["Using a database of places"]);
 });
 
@@ -103,6 +105,22 @@ test("MmdbFile: what is none, damaged or of another format is refused", async (t
   assert.throws(() => open(`${folder.path}/none`), { code: "ENOENT" });
 });
 
+test("MmdbFile: one that is about something else is refused, at the start and as a new version", async (t) => {
+  const { folder, log, open } = await setup(t);
+  const paths = await writeGeoFiles(folder);
+  assert.throws(() => open(paths.networks, "places"), {
+    message: "It is a database of networks (Porchlight-Test-ASN), and not of places",
+  });
+  assert.throws(() => open(paths.places, "networks"), {
+    message: "It is a database of places (Porchlight-Test-City), and not of networks",
+  });
+  const places = open(paths.places);
+  await folder.write("places.mmdb", encodeMmdb("Our-ISP", { "0.0.0.0/1": "x" }));
+  await places.refresh();
+  assert.notEqual(places.find(HOMES.munich), undefined);
+  assert.match(log.at(-1) ?? "", /new database of places cannot be used; the old one stays/);
+});
+
 test("MmdbFile: a record that cannot be read is not known, and told of once", async (t) => {
   const { log, open, write } = await setup(t);
   const content = encodeMmdb("Any", { "203.0.113.0/24": "unique record" });
@@ -112,7 +130,10 @@ test("MmdbFile: a record that cannot be read is not known, and told of once", as
   const file = open(await write(content));
   assert.equal(file.find("203.0.113.7"), undefined);
   assert.equal(file.find("203.0.113.7"), undefined);
-  assert.deepEqual(log, ["Using a database", "A record of the database cannot be read"]);
+  assert.deepEqual(log, [
+    "Using a database of places",
+    "A record of the database of places cannot be read",
+  ]);
 });
 
 /** With another value for a number of one byte in the metadata; a control byte stands between name and value. */

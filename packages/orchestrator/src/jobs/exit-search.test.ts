@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import type { ErrorCode } from "@porchlight/protocol/errors";
 import { AFFINITY_IDLE_MS } from "../routing/affinities.ts";
+import { FIRST_COOL_DOWN_MS } from "../routing/breaker.ts";
 import type { SessionWish } from "../routing/request-options.ts";
 import { completed, DispatchFixture, failed, POST } from "./dispatch-fixture.ts";
 import type { Job, RunningJob } from "./job.ts";
@@ -354,6 +355,21 @@ describe("ExitSearch, exit health", () => {
     assert.deepEqual([a!.jobs.length, b!.jobs.length], [2, 6]);
   });
 
+  it("sends one job as the probe after a cool-down, the others elsewhere until it has an answer", async () => {
+    const [a, b] = world.connect(2);
+    for (let failure = 0; failure < 3; failure++) {
+      const job = world.run({ targeting: { agent: "a" } });
+      a!.jobs.pop()!.fail("connection_refused");
+      await failed(job);
+    }
+    mock.timers.tick(FIRST_COOL_DOWN_MS);
+    for (let turn = 0; turn < 4; turn++) world.run();
+    assert.deepEqual([a!.jobs.length, b!.jobs.length], [1, 3]);
+    a!.jobs.pop()!.answer();
+    for (let turn = 0; turn < 4; turn++) world.run();
+    assert.deepEqual([a!.jobs.length, b!.jobs.length], [2, 5]);
+  });
+
   it("a target that fails everywhere is told as it is", async () => {
     const [a] = world.connect(1);
     for (let failure = 0; failure < 6; failure++) {
@@ -362,4 +378,16 @@ describe("ExitSearch, exit health", () => {
       assert.equal((await failed(job)).error.code, "connection_refused");
     }
   });
+});
+
+it("ExitSearch: queueMs is the time without an agent, not that before or after", async () => {
+  const [a] = world.connect(1, 1);
+  mock.timers.tick(500);
+  world.run();
+  const job = world.run();
+  mock.timers.tick(200);
+  a!.jobs.pop()!.answer();
+  mock.timers.tick(50);
+  a!.jobs.pop()!.answer();
+  assert.equal((await completed(job)).timings.queueMs, 200);
 });

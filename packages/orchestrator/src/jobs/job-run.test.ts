@@ -335,6 +335,16 @@ describe("JobRun: cancel", () => {
     });
   }
 
+  it("after a wait: reaches the agent that it waited for", async () => {
+    const [a] = world.connect(1, 1);
+    world.run({ id: "job_2" });
+    const job = world.run();
+    a!.jobs[0]!.answer();
+    job.cancel("enough");
+    assert.equal(a!.jobs[1]!.aborted?.code, "cancelled");
+    assert.equal((await failed(job)).status, "cancelled");
+  });
+
   it("between two attempts: no second one", async () => {
     const [a, b] = world.connect(2, 1);
     const job = world.run();

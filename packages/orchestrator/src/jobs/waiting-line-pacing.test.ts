@@ -118,6 +118,32 @@ describe("WaitingLine, with pacing", () => {
     assert.deepEqual(events.slice(2), ["2 a 1100"]);
   });
 
+  it("wakes those who wait for different targets, each in time", () => {
+    setUp({ perSecond: 1 });
+    connectAgent(registry, "a");
+    ask("1", shop());
+    mock.timers.tick(300);
+    ask("news 1", news);
+    ask("2", shop());
+    ask("news 2", news);
+    mock.timers.tick(700);
+    mock.timers.tick(300);
+    assert.deepEqual(events, ["1 a 0", "news 1 a 300", "2 a 1000", "news 2 a 1300"]);
+  });
+
+  it("is not put off by an exit with room that may go later than another", () => {
+    setUp({ perSecond: 1 });
+    connectAgent(registry, "a");
+    connectAgent(registry, "b", { maxConcurrency: 1 });
+    ask("1", shop());
+    mock.timers.tick(500);
+    ask("2", shop());
+    ask("3", shop());
+    grants.get("2")?.slot.release();
+    mock.timers.tick(500);
+    assert.deepEqual(events, ["1 a 0", "2 b 500", "3 a 1000"]);
+  });
+
   it("bounds work under way for one target, whatever else there is room for", () => {
     setUp({ concurrent: 1 });
     const { record } = connectAgent(registry, "a");

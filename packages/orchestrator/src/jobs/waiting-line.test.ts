@@ -96,6 +96,19 @@ describe("WaitingLine", () => {
     assert.equal(line.length, 1);
   });
 
+  it("compares wishes by their first place: priority, and arrival between equals alone", () => {
+    const labels = { site: "berlin" };
+    connectAgent(registry, "a", { maxConcurrency: 1, labels });
+    const first = line.acquire(any);
+    wait("any 1");
+    wait("berlin 2", { wish: labelled(labels) });
+    wait("any 3");
+    wait("any urgent", { priority: 9 });
+    first?.slot.release();
+    for (const name of ["any urgent", "any 1", "berlin 2"]) grants.get(name)?.slot.release();
+    assert.deepEqual(events, ["any urgent", "any 1", "berlin 2", "any 3"]);
+  });
+
   it("serves as many as a new agent has room for", () => {
     for (const name of ["1", "2", "3"]) wait(name);
     connectAgent(registry, "a", { maxConcurrency: 2 });
@@ -137,6 +150,17 @@ describe("WaitingLine", () => {
     assert.ok(first);
   });
 
+  it("serves who comes when nobody waits for the same any more", () => {
+    const { record } = connectAgent(registry, "a", { maxConcurrency: 2 });
+    for (let job = 0; job < 2; job++) line.acquire(any);
+    wait("1");
+    // The report of room is swallowed, as if it had been missed.
+    record.inFlight = 0;
+    mock.timers.tick(100);
+    assert.equal(line.acquire(any)?.record, record);
+    assert.deepEqual(events, ["1"]);
+  });
+
   it("does not search the pool again for work that others wait for", () => {
     connectAgent(registry, "a", { maxConcurrency: 1 });
     line.acquire(any);
@@ -145,6 +169,10 @@ describe("WaitingLine", () => {
     selections = 0;
     for (let call = 0; call < 100; call++) line.acquire(any);
     assert.equal(selections, 0);
+    mock.timers.tick(100);
+    for (let call = 0; call < 100; call++) line.acquire(any);
+    // One search looks at the pool, and whether its list may have missed somebody.
+    assert.ok(selections <= 2, `${selections}`);
     line.acquire(labelled({ site: "oslo" }));
     assert.ok(selections > 0);
   });

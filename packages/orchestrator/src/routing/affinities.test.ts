@@ -150,6 +150,46 @@ describe("Affinities", () => {
     }
   });
 
+  it("what happens on an exit that it has left does not bind it to the next one", () => {
+    for (const how of ["failed", "served"] as const) {
+      const table = new Affinities<Exit>();
+      const [slow, quick] = [begin(table, 0, {}, true), begin(table, 0, {}, true)];
+      slow.settle(A);
+      slow[how](A, false);
+      quick.leave();
+      quick.settle(B);
+      slow[how](A, false);
+      assert.equal(quick.isBound, false, how);
+      assert.equal(quick.exit, B, how);
+    }
+  });
+
+  it("a request that ends twice takes nothing from those under way", () => {
+    const table = new Affinities<Exit>();
+    const [first, second] = [begin(table, 0), begin(table, 0)];
+    first.settle(A);
+    for (let time = 0; time < 2; time++) first.end(0);
+    assert.equal(begin(table, AFFINITY_IDLE_MS).exit, A);
+    second.end(AFFINITY_IDLE_MS);
+  });
+
+  it("one whose time was over ends without the next of its name", () => {
+    const table = new Affinities<Exit>();
+    const session = { id: "cart", ttlMs: 30_000, strict: false };
+    begin(table, 0, { session }).end(0);
+    const fresh = begin(table, 30_000);
+    fresh.settle(B);
+    assert.equal(begin(table, AFFINITY_IDLE_MS).exit, B);
+  });
+
+  it("is bounded by what is idle: with all in use, one more begins all the same", () => {
+    const table = new Affinities<Exit>(1);
+    begin(table, 0).settle(A);
+    begin(table, 0, { account: "rival" }).settle(B);
+    assert.equal(begin(table, 1).exit, A);
+    assert.equal(begin(table, 1, { account: "rival" }).exit, B);
+  });
+
   it("is bounded: the one idle longest goes, none that is in use", () => {
     const table = new Affinities<Exit>(3);
     const named = (id: string, nowMs: number) =>

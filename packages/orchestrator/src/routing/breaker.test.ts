@@ -60,6 +60,15 @@ describe("Breaker", () => {
     assert.equal(coolDownMs, MAX_COOL_DOWN_MS);
   });
 
+  it("after a probe that failed, older work neither lengthens nor shortens the cool-down", () => {
+    const breaker = opened();
+    breaker.chosen(FIRST_COOL_DOWN_MS);
+    breaker.failed(FIRST_COOL_DOWN_MS);
+    breaker.failed(FIRST_COOL_DOWN_MS + 1);
+    breaker.undecided(FIRST_COOL_DOWN_MS + 2);
+    assert.equal(breaker.coolUntilMs(FIRST_COOL_DOWN_MS + 2), 3 * FIRST_COOL_DOWN_MS);
+  });
+
   it("takes a failure that comes when a probe is due for that of a probe", () => {
     const breaker = opened();
     breaker.failed(FIRST_COOL_DOWN_MS);

@@ -86,6 +86,13 @@ describe("matches", () => {
     assert.ok(!matches(agent(), compileFilter({ labels: { site: "berlin", line: "fibre" } })));
   });
 
+  it("asks for a link that carries tunnels for a tunnel alone, and not while the agent is away", () => {
+    const [job, tunnel] = [compileFilter({}), compileFilter({}, true)];
+    const [plain, away] = [agent({ link: {} }), agent({ link: undefined })];
+    assert.deepEqual([matches(plain, job), matches(plain, tunnel)], [true, false]);
+    assert.deepEqual([matches(away, job), matches(away, tunnel)], [true, true]);
+  });
+
   it("takes _ for a space too in an agent's name and a label's value, and not in an id", () => {
     const home = agent({ id: "a 1", name: "home one", labels: { site: "new york" } });
     const really = agent({ name: "home_one", labels: { site: "new_york" } });
@@ -214,12 +221,18 @@ describe("explainShortage", () => {
       explainShortage(pool, wish({}, { only: pool[0]! }), { pacing, nowMs: 100 }),
       "The session's exit is busy or paced: at most 2 requests per second through one exit to example.com",
     );
+    assert.equal(
+      explainShortage(pool, wish({}, { only: pool[1]! }), { pacing, nowMs: 100 }),
+      "The session's exit is busy",
+    );
     const elsewhere = wish({}, { host: "other.example" });
     pool[0]!.inFlight = 8;
-    assert.equal(
-      explainShortage(pool, elsewhere, { pacing, nowMs: 100 }),
-      "All 2 matching agents are busy",
-    );
+    for (const full of [elsewhere, wish()]) {
+      assert.equal(
+        explainShortage(pool, full, { pacing, nowMs: 100 }),
+        "All 2 matching agents are busy",
+      );
+    }
   });
 
   it("says that it was the session's exit that was waited for", () => {

@@ -70,10 +70,12 @@ describe("ExitHealth", () => {
   }
 
   for (const code of ["connect_timeout", "target_timeout", "job_timeout"] as const) {
-    it(`${code} of a client in a hurry is held against nobody`, () => {
+    it(`${code} of a client in a hurry, in less than 2 s, is held against nobody`, () => {
       const health = new ExitHealth<Exit>();
       fail(health, code, { ms: 1_999 });
       assert.equal(cools(health, A, SHOP), false);
+      fail(health, code, { ms: 2_000 });
+      assert.equal(cools(health, A, SHOP), true);
     });
   }
 
@@ -128,6 +130,39 @@ describe("ExitHealth", () => {
     assert.equal(health.open(FORGIVEN_AFTER_MS).agents, 1);
     health.failed(A, SHOP, { code: "agent_lost", ms: 1, nowMs: FORGIVEN_AFTER_MS });
     assert.equal(cools(health, A, SHOP, FORGIVEN_AFTER_MS), false);
+  });
+
+  it("forgives each by its own last failure, whoever else goes on failing", () => {
+    const health = new ExitHealth<Exit>();
+    for (const exit of [A, B]) fail(health, "agent_lost", { exit });
+    fail(health, "agent_lost", { nowMs: FORGIVEN_AFTER_MS - 1 });
+    health.failed(B, NEWS, { code: "agent_lost", ms: 1, nowMs: FORGIVEN_AFTER_MS });
+    assert.equal(cools(health, B, NEWS, FORGIVEN_AFTER_MS), false);
+    assert.deepEqual(health.open(FORGIVEN_AFTER_MS), { agents: 1, targets: 0 });
+  });
+
+  it("an agent lost in a domain's probe says nothing of the domain: the next probe may go", () => {
+    const health = new ExitHealth<Exit>();
+    fail(health, "dns_failed");
+    health.chosen(A, SHOP, FIRST_COOL_DOWN_MS);
+    health.failed(A, SHOP, { code: "agent_lost", ms: 1, nowMs: FIRST_COOL_DOWN_MS + 1 });
+    assert.equal(cools(health, A, SHOP, FIRST_COOL_DOWN_MS + 1), false);
+  });
+
+  it("asks no probe of who is forgiven", () => {
+    const health = new ExitHealth<Exit>();
+    fail(health, "agent_lost");
+    fail(health, "dns_failed");
+    health.chosen(A, SHOP, FORGIVEN_AFTER_MS);
+    assert.equal(cools(health, A, SHOP, FORGIVEN_AFTER_MS), false);
+  });
+
+  it("open counts no breaker that is still closed", () => {
+    const health = new ExitHealth<Exit>();
+    for (const code of ["dns_failed", "agent_lost"] as const) {
+      health.failed(A, SHOP, { code, ms: 1, nowMs: 0 });
+    }
+    assert.deepEqual(health.open(0), { agents: 0, targets: 0 });
   });
 
   it("remembers a bounded number of domains of one agent", () => {

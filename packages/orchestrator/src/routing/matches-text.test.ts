@@ -12,7 +12,7 @@ describe("matchesText", () => {
     for (const actual of ["home_1", "home-1", "home11", "Home 1", "home 12", "home ", ""]) {
       assert.ok(!matchesText(actual, "home 1"), actual);
     }
-    for (const actual of ["home-1", "home1", "Home_1", "home 2", "ho e 1"]) {
+    for (const actual of ["home-1", "home1", "Home_1", "home 2", "ho e 1", "home 12", "home "]) {
       assert.ok(!matchesText(actual, "home_1"), actual);
     }
   });
