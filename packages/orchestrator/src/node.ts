@@ -185,7 +185,8 @@ function createProxy(config: OrchestratorConfig, parts: Parts, logger: Logger): 
     tunnels,
     targets,
     openTimeoutMs,
-    headTimeoutMs: config.jobTimeoutMs,
+    // An idle tunnel ends without saying whose fault it is (faults F11).
+    headTimeoutMs: Math.min(config.jobTimeoutMs, config.tunnelIdleMs),
     logger,
   });
   const door = new ProxyDoor({
