@@ -7,6 +7,16 @@ import { FRAME } from "@porchlight/protocol/frame";
 import { json } from "@porchlight/testkit/api-client";
 import { rawFrame } from "@porchlight/testkit/frame-socket";
 import { startCluster } from "@porchlight/testkit/cluster";
+import {
+  callThroughProxy,
+  connectHead,
+  forwardHead,
+  openTunnel,
+  SOCKS_GREETING,
+  socksLogin,
+  socksRequest,
+} from "@porchlight/testkit/proxy-client";
+import { openRaw } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
 
@@ -66,27 +76,33 @@ test("faults F19: an event loop that stood still does not expire the links", asy
   for (const agent of agents) agent[Symbol.dispose]();
 });
 
+/** Opens connections that say nothing, until `sockets` is left. */
+function connectMany(many: {
+  readonly port: number;
+  readonly count: number;
+  readonly sockets: DisposableStack;
+}): void {
+  for (let index = 0; index < many.count; index++) {
+    const socket = connect(many.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    many.sockets.defer(() => socket.destroy());
+  }
+}
+
 test("faults F18: with few file descriptors new work is refused, running work goes on, and it recovers", async () => {
   await using cluster = await startCluster({ descriptors: 256 });
   const { body } = await cluster.client.raw({ url: `${target.origin}/drip/20`, timeoutMs: 60_000 });
   let dripped = 0;
   body.on("data", (chunk: Buffer) => (dripped += chunk.length));
   using sockets = new DisposableStack();
-  function connectMany(count: number): void {
-    for (let index = 0; index < count; index++) {
-      const socket = connect(cluster.port, "127.0.0.1");
-      socket.on("error", () => undefined);
-      sockets.defer(() => socket.destroy());
-    }
-  }
-  connectMany(170);
+  connectMany({ port: cluster.port, count: 170, sockets });
   const refused = await until("new work to be refused", async () => {
     const answer = await cluster.client.post({ url: `${target.origin}/status/200` });
     return answer.status === 200 ? undefined : answer;
   });
   assert.equal(refused.status, 503);
   assert.equal((json(refused) as Problem).code, "overloaded");
-  connectMany(400);
+  connectMany({ port: cluster.port, count: 400, sockets });
   const before = dripped;
   await until("the running job to go on", () => dripped > before + 10);
   assert.ok(cluster.orchestrator.usage.fileDescriptors < 256);
@@ -98,4 +114,40 @@ test("faults F18: with few file descriptors new work is refused, running work go
   });
   assert.equal(body.destroyed, false);
   body.destroy();
+});
+
+test("faults F18: few file descriptors at the proxy's port: new work is refused in every form, tunnels go on, and it recovers", async () => {
+  await using cluster = await startCluster({ descriptors: 256 });
+  using tunnel = await openTunnel(cluster, target.port);
+  tunnel.write("GET /drip/20 HTTP/1.1\r\nHost: x\r\n\r\n");
+  await tunnel.untilText(".");
+  using sockets = new DisposableStack();
+  connectMany({ port: cluster.proxyPort, count: 170, sockets });
+  const authority = `127.0.0.1:${target.port}`;
+  const forms = [connectHead(authority), forwardHead(`${target.origin}/status/200`)];
+  for (const head of forms) {
+    const refused = await until("new work to be refused", async () => {
+      using client = await openRaw(cluster.proxyPort);
+      client.write(head);
+      const served = "HTTP/1.1 200";
+      await until("an answer", () => client.text.includes("}") || client.text.startsWith(served));
+      return client.text.startsWith(served) ? undefined : client.text;
+    });
+    assert.match(refused, /^HTTP\/1\.1 503 [\s\S]*details="overloaded"[\s\S]*Retry-After: \d/);
+  }
+  using socks = await openRaw(cluster.proxyPort);
+  const request = socksRequest([1, 127, 0, 0, 1], target.port);
+  socks.write(Buffer.concat([SOCKS_GREETING, socksLogin(), request]));
+  await socks.untilEnd();
+  assert.match(socks.received.toString("hex"), /^050201000501/);
+  connectMany({ port: cluster.proxyPort, count: 400, sockets });
+  const before = tunnel.received.length;
+  await until("the tunnel to go on", () => tunnel.received.length > before + 10);
+  assert.ok(cluster.orchestrator.usage.fileDescriptors < 256);
+  sockets.dispose();
+  await until("the proxy to recover", async () => {
+    const call = callThroughProxy(cluster, { url: `${target.origin}/status/200` });
+    return (await call.catch(() => undefined))?.response.statusCode === 200;
+  });
+  assert.equal(tunnel.end, undefined);
 });

@@ -195,7 +195,8 @@ function createProxy(config: OrchestratorConfig, parts: Parts, logger: Logger): 
     refusals,
     targets,
     openTimeoutMs,
-    headTimeoutMs: config.jobTimeoutMs,
+    // An idle tunnel ends without saying whose fault it is (faults F11).
+    headTimeoutMs: Math.min(config.jobTimeoutMs, config.tunnelIdleMs),
     logger,
   });
   const door = new ProxyDoor({
@@ -229,8 +230,9 @@ async function openProxy(
 ): Promise<BoundAddress> {
   // A body may be sent for as long as something passes.
   const listener = new HttpListener({ tls, api: door, door, logger, requestTimeoutMs: 0 });
-  opened.defer(() => listener.close());
   opened.defer(() => door.close());
+  // First: what has just been answered, or cut, leaves before the door ends all connections (faults F3).
+  opened.defer(() => listener.close());
   return listener.open(listen);
 }
 
