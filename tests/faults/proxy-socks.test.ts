@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { KEYS, startCluster } from "@porchlight/testkit/cluster";
+import {
+  SOCKS_GREETING,
+  socksLogin,
+  socksName,
+  socksRequest,
+} from "@porchlight/testkit/proxy-client";
 import { openRaw, sendRaw, type RawConnection } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { startStalledListener } from "@porchlight/testkit/stalled-listener";
@@ -16,28 +22,8 @@ after(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-const GREETING = Buffer.from([5, 1, 2]);
 const LOGGED_IN = "05020100";
 const SUCCEEDED = "05000001000000000000";
-
-/** Source: RFC 1929 §2. */
-function login(key: string = KEYS.client, username = "any"): Buffer {
-  return Buffer.concat([
-    Buffer.from([1, username.length]),
-    Buffer.from(username),
-    Buffer.from([key.length]),
-    Buffer.from(key),
-  ]);
-}
-
-/** Source: RFC 1928 §4. */
-function request(address: readonly number[], port: number, command = 1): Buffer {
-  return Buffer.from([5, command, 0, ...address, port >> 8, port & 255]);
-}
-
-function name(text: string): number[] {
-  return [3, text.length, ...Buffer.from(text)];
-}
 
 const IPV4 = [1, 127, 0, 0, 1];
 
@@ -52,7 +38,11 @@ async function replyTo(
   port: number,
   command?: number,
 ): Promise<string> {
-  const { received } = await ask(GREETING, login(), request(address, port, command));
+  const { received } = await ask(
+    SOCKS_GREETING,
+    socksLogin(),
+    socksRequest(address, port, command),
+  );
   const text = received.toString("hex");
   assert.ok(text.startsWith(LOGGED_IN), text);
   assert.equal(text.length, LOGGED_IN.length + SUCCEEDED.length);
@@ -70,7 +60,11 @@ test("faults P17: another version is closed without a word", async () => {
   ]) {
     assert.equal(hex(await ask(Buffer.from(bytes))), "0502");
   }
-  const wrongRequest = await ask(GREETING, login(), Buffer.from([4, 1, 0, 1, 1, 2, 3, 4, 0, 80]));
+  const wrongRequest = await ask(
+    SOCKS_GREETING,
+    socksLogin(),
+    Buffer.from([4, 1, 0, 1, 1, 2, 3, 4, 0, 80]),
+  );
   assert.equal(hex(wrongRequest), LOGGED_IN);
 });
 
@@ -88,19 +82,19 @@ test("faults P17: without an acceptable method the answer is FF", async () => {
 
 test("faults P17: a wrong key is 01 01 and closed", async () => {
   for (const key of ["wrong", KEYS.client.slice(1), ""]) {
-    const answer = await ask(GREETING, login(key), request(IPV4, target.port));
+    const answer = await ask(SOCKS_GREETING, socksLogin(key), socksRequest(IPV4, target.port));
     assert.equal(hex(answer), "05020101", key);
   }
   assert.equal(target.connections, 0);
 });
 
 test("faults P17: a key of another role, or a username with a bad parameter, is refused after the login", async () => {
-  const admin = await ask(GREETING, login(KEYS.admin), request(IPV4, target.port));
+  const admin = await ask(SOCKS_GREETING, socksLogin(KEYS.admin), socksRequest(IPV4, target.port));
   assert.equal(hex(admin).slice(LOGGED_IN.length, -16), "0502");
   const bad = await ask(
-    GREETING,
-    login(KEYS.client, "any-planet-mars"),
-    request(IPV4, target.port),
+    SOCKS_GREETING,
+    socksLogin(KEYS.client, "any-planet-mars"),
+    socksRequest(IPV4, target.port),
   );
   assert.equal(hex(bad).slice(LOGGED_IN.length, -16), "0501");
   assert.equal(target.connections, 0);
@@ -118,15 +112,15 @@ test("faults P17: forbidden is 02, in every form of address", async () => {
     [1, 10, 0, 0, 1],
     [1, 169, 254, 169, 254],
     mapped,
-    name("0xa9fea9fe"),
-    name("192.168.257"),
+    socksName("0xa9fea9fe"),
+    socksName("192.168.257"),
   ];
   for (const address of forbidden)
     assert.equal(await replyTo(address, 80), "0502", String(address));
 });
 
 test("faults P19: the proxy itself is 02", async () => {
-  for (const address of [IPV4, name("localhost"), name("127.1")]) {
+  for (const address of [IPV4, socksName("localhost"), socksName("127.1")]) {
     assert.equal(await replyTo(address, cluster.proxyPort), "0502");
   }
 });
@@ -136,16 +130,16 @@ test("faults P17, P20: refused is 05, an unknown name 04, what is no name 01", a
   const { port } = closed;
   await closed[Symbol.asyncDispose]();
   assert.equal(await replyTo(IPV4, port), "0505");
-  assert.equal(await replyTo(name("no-such-name.invalid"), 80), "0504");
+  assert.equal(await replyTo(socksName("no-such-name.invalid"), 80), "0504");
   for (const bad of ["a b", "a@b", "a/b", "\u0000", ""]) {
-    assert.equal(await replyTo(name(bad), 80), "0501", JSON.stringify(bad));
+    assert.equal(await replyTo(socksName(bad), 80), "0501", JSON.stringify(bad));
   }
   assert.equal(await replyTo(IPV4, 0), "0501");
 });
 
 test("faults P20, P21: while the agent has not connected nothing is said; a connect timeout is 04", async () => {
   using connection = await openRaw(cluster.proxyPort);
-  connection.write(Buffer.concat([GREETING, login(), request(IPV4, stalled.port)]));
+  connection.write(Buffer.concat([SOCKS_GREETING, socksLogin(), socksRequest(IPV4, stalled.port)]));
   await until("the login", () => hex(connection) === LOGGED_IN);
   await until("the tunnel to be asked for", async () => {
     return (await cluster.client.agents()).some(({ inFlight }) => inFlight === 1);
@@ -158,7 +152,12 @@ test("faults P20, P21: while the agent has not connected nothing is said; a conn
 test("faults P17: a handshake cut into single bytes works, and the tunnel behind it", async () => {
   using connection = await openRaw(cluster.proxyPort);
   const ask = Buffer.from("GET /status/200 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  for (const byte of Buffer.concat([GREETING, login(), request(IPV4, target.port), ask])) {
+  for (const byte of Buffer.concat([
+    SOCKS_GREETING,
+    socksLogin(),
+    socksRequest(IPV4, target.port),
+    ask,
+  ])) {
     connection.write(Buffer.from([byte]));
     await new Promise(setImmediate);
   }
@@ -170,30 +169,37 @@ test("faults P17: a handshake cut into single bytes works, and the tunnel behind
 
 test("faults P14: bytes right behind the handshake, in the same packet, arrive", async () => {
   const bytes = Buffer.from("GET /status/200 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  for (const address of [IPV4, name("localhost")]) {
-    const answer = await ask(GREETING, login(), request(address, target.port), bytes);
+  for (const address of [IPV4, socksName("localhost")]) {
+    const answer = await ask(
+      SOCKS_GREETING,
+      socksLogin(),
+      socksRequest(address, target.port),
+      bytes,
+    );
     assert.match(answer.text, /HTTP\/1\.1 200 OK\r\n[^]*\n200\n/);
   }
 });
 
 test("faults P20: with nobody to serve it the answer is 01", async () => {
   const nobody = await ask(
-    GREETING,
-    login(KEYS.client, "any-agent-nobody"),
-    request(IPV4, target.port),
+    SOCKS_GREETING,
+    socksLogin(KEYS.client, "any-agent-nobody"),
+    socksRequest(IPV4, target.port),
   );
   assert.equal(hex(nobody).slice(LOGGED_IN.length, -16), "0501");
 });
 
 test("faults P7: a handshake that does not get on is closed at the deadline", async () => {
   const startMs = performance.now();
-  const slow = [GREETING, Buffer.concat([GREETING, login().subarray(0, 5)])].map(async (bytes) => {
-    using connection = await openRaw(cluster.proxyPort);
-    connection.write(bytes.subarray(0, -1));
-    const timer = setTimeout(() => connection.write(bytes.subarray(-1)), 1_000);
-    await connection.untilEnd(15_000);
-    clearTimeout(timer);
-  });
+  const slow = [SOCKS_GREETING, Buffer.concat([SOCKS_GREETING, socksLogin().subarray(0, 5)])].map(
+    async (bytes) => {
+      using connection = await openRaw(cluster.proxyPort);
+      connection.write(bytes.subarray(0, -1));
+      const timer = setTimeout(() => connection.write(bytes.subarray(-1)), 1_000);
+      await connection.untilEnd(15_000);
+      clearTimeout(timer);
+    },
+  );
   await Promise.all(slow);
   const tookMs = performance.now() - startMs;
   assert.ok(tookMs > 9_000 && tookMs < 13_000, `${tookMs} ms`);

@@ -4,24 +4,11 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
-import { KEYS, startCluster, type Cluster } from "@porchlight/testkit/cluster";
-import { openRaw, type RawConnection } from "@porchlight/testkit/raw-http";
+import { startCluster, type Cluster } from "@porchlight/testkit/cluster";
+import { connectHead, openTunnel } from "@porchlight/testkit/proxy-client";
+import { openRaw } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
-
-const LOGIN = `Proxy-Authorization: Basic ${Buffer.from(`any:${KEYS.client}`).toString("base64")}\r\n`;
-
-function head(port: number): string {
-  return `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${LOGIN}\r\n`;
-}
-
-async function openTunnel(cluster: Cluster, port: number): Promise<RawConnection> {
-  const connection = await openRaw(cluster.proxyPort, { allowHalfOpen: true });
-  connection.write(head(port));
-  await connection.untilText("200 Connection Established\r\n");
-  await connection.untilText("\r\n\r\n");
-  return connection;
-}
 
 /** A target that hands its connections to a test. */
 class Sockets implements AsyncDisposable {
@@ -65,7 +52,7 @@ test("faults P14: bytes right behind CONNECT arrive, in the same packet and in l
   await using cluster = await startCluster();
   await using target = await startTarget();
   using connection = await openRaw(cluster.proxyPort);
-  connection.write(`${head(target.port)}GET /echo?ear`);
+  connection.write(`${connectHead(`127.0.0.1:${target.port}`)}GET /echo?ear`);
   connection.write("ly HTTP/1.1\r\nHost: x\r\n\r\n");
   const answer = await connection.untilText('"body":""');
   assert.match(answer, /"path":"\/echo\?early"/);
@@ -176,7 +163,7 @@ test("one key has so many connections, and the next is 429", async () => {
   using _first = await openTunnel(cluster, target.port);
   using second = await openTunnel(cluster, target.port);
   using third = await openRaw(cluster.proxyPort);
-  third.write(head(target.port));
+  third.write(connectHead(`127.0.0.1:${target.port}`));
   assert.match(await third.untilText("}"), /^HTTP\/1\.1 429 [\s\S]*rate_limited/);
   resetSocket(second.socket);
   await until("room again", async () => (await metric(cluster, "tunnels_in_flight")) === 1);
@@ -195,7 +182,7 @@ test("1,000 tunnels opened and broken off at random leave nothing behind", async
   const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
   async function one(): Promise<void> {
     const connection = await openRaw(cluster.proxyPort);
-    connection.write(head(target.port));
+    connection.write(connectHead(`127.0.0.1:${target.port}`));
     const choice = random();
     if (choice > 0.3) await connection.untilText("\r\n\r\n", 10_000);
     if (choice > 0.5) connection.write("x".repeat(Math.floor(random() * 50_000)));

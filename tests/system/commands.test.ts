@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { KEYS, startCluster } from "@porchlight/testkit/cluster";
+import { connectHead } from "@porchlight/testkit/proxy-client";
 import { Program } from "@porchlight/testkit/program";
+import { openRaw } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
 
@@ -64,7 +66,7 @@ test("faults G13: a key made while the orchestrator runs works, and its link clo
   assert.equal(list.text.includes(key), false);
 });
 
-test("a revoked client's key is refused", async () => {
+test("a revoked client's key is refused, and what it has open in the proxy breaks instead of ending well", async () => {
   const created = await porchlight(
     "keys",
     "create",
@@ -77,12 +79,18 @@ test("a revoked client's key is refused", async () => {
   const { id, key } = JSON.parse(created.text) as { readonly id: string; readonly key: string };
   const call = { path: "/v1/agents" };
   await until("the new key to work", async () => (await cluster.as(key).call(call)).status === 200);
+  using tunnel = await openRaw(cluster.proxyPort);
+  tunnel.write(connectHead(`127.0.0.1:${target.port}`, key));
+  await tunnel.untilText("\r\n\r\n");
+  tunnel.write("GET /hang-body HTTP/1.0\r\n\r\n");
+  await tunnel.untilText("0123456789");
   await porchlight("keys", "revoke", id);
   await until(
     "the key to be refused",
     async () => (await cluster.as(key).call(call)).status === 401,
     6_000,
   );
+  assert.equal(await tunnel.untilEnd(), "error");
 });
 
 test("porchlight agents and porchlight request speak with the API", async () => {

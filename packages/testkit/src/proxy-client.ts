@@ -1,6 +1,7 @@
 /** What clients of the proxy say, as bytes: requests to forward, CONNECT, and the SOCKS5 handshake. */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { WebSocket } from "ws";
 import { KEYS, type Cluster } from "./cluster.ts";
 import { openRaw, type RawConnection, type RawOptions } from "./raw-http.ts";
 
@@ -9,17 +10,19 @@ export function basicLogin(username = "any", key: string = KEYS.client): string 
   return `Basic ${Buffer.from(`${username}:${key}`).toString("base64")}`;
 }
 
-const LOGIN_LINE = `Proxy-Authorization: ${basicLogin()}\r\n`;
+function loginLine(key?: string): string {
+  return `Proxy-Authorization: ${basicLogin("any", key)}\r\n`;
+}
 
 /** A CONNECT request with a good key. */
-export function connectHead(authority: string): string {
-  return `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${LOGIN_LINE}\r\n`;
+export function connectHead(authority: string, key?: string): string {
+  return `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${loginLine(key)}\r\n`;
 }
 
 /** A request to be forwarded, with a good key; `headers` are whole lines. */
 export function forwardHead(url: string, headers = "", method = "GET"): string {
   const host = URL.parse(url)?.host ?? "x";
-  return `${method} ${url} HTTP/1.1\r\nHost: ${host}\r\n${LOGIN_LINE}${headers}\r\n`;
+  return `${method} ${url} HTTP/1.1\r\nHost: ${host}\r\n${loginLine()}${headers}\r\n`;
 }
 
 /** Opens a tunnel to a port of 127.0.0.1 and reads the answer's head; the own side may end alone. */
@@ -96,4 +99,20 @@ export async function callThroughProxy(cluster: Cluster, call: ProxyCall): Promi
     else outgoing.once("continue", () => outgoing.end(body));
   });
   return { response, body: await buffer(response), interim };
+}
+
+/** A WebSocket to an `http:` URL through a forwarded request; it is not open yet. */
+export function forwardedWebSocket(cluster: Cluster, url: string): WebSocket {
+  return new WebSocket(`ws://127.0.0.1:${cluster.proxyPort}/`, {
+    headers: { "proxy-authorization": basicLogin() },
+    finishRequest: (request) => {
+      request.path = url;
+      request.end();
+    },
+  });
+}
+
+/** A WebSocket to a `ws:` URL on top of an open tunnel; it is not open yet. */
+export function tunnelledWebSocket({ socket }: RawConnection, url: string): WebSocket {
+  return new WebSocket(url, { createConnection: () => socket });
 }

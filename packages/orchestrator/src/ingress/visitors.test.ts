@@ -11,6 +11,8 @@ function setup({ perAddress = 2, perKey = 2 } = {}) {
 /** An accepted connection; none of these has an address, so all of them have the same. */
 function enter(visitors: Visitors) {
   const socket = new Socket();
+  // A reset of one that is not connected is an error.
+  socket.on("error", () => undefined);
   const close = () => void socket.emit("close");
   return { socket, visit: visitors.enter(socket), close };
 }

@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { carrierOf } from "@porchlight/runtime/carrier-of";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 
 /** How many connections are taken. */
 export interface VisitorCaps {
@@ -115,9 +116,9 @@ export class Visit {
     this.#keyId = keyId;
   }
 
-  /** Ends the connection now. */
+  /** Ends the connection now, so that nobody takes what it has received for the whole. */
   end(): void {
-    this.#socket.destroy();
+    resetSocket(this.#socket);
   }
 
   readonly #leave = (): void => {
