@@ -140,7 +140,8 @@ test("faults F18: few file descriptors at the proxy's port: new work is refused 
   socks.write(Buffer.concat([SOCKS_GREETING, socksLogin(), request]));
   await socks.untilEnd();
   assert.match(socks.received.toString("hex"), /^050201000501/);
-  connectMany({ port: cluster.proxyPort, count: 400, sockets });
+  // The other listener draws on the same descriptors.
+  connectMany({ port: cluster.port, count: 400, sockets });
   const before = tunnel.received.length;
   await until("the tunnel to go on", () => tunnel.received.length > before + 10);
   assert.ok(cluster.orchestrator.usage.fileDescriptors < 256);
