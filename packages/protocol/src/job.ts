@@ -12,6 +12,7 @@ import {
   MAX_URL_CHARS,
 } from "./limits.ts";
 import { Labels } from "./message.ts";
+import { COUNTRY_PATTERN, SESSION_PATTERN } from "./schema-rule.ts";
 import type { ErrorCode, Fault } from "./errors.ts";
 
 /** The methods a job may use. CONNECT and TRACE are not among them: a job is no tunnel and no probe. */
@@ -33,14 +34,14 @@ const Name = Type.String({ minLength: 1, maxLength: MAX_NAME_CHARS });
 
 /** Where a job should leave: shared by the job API's fields and the proxy's username. */
 const targetingFields = {
-  country: Type.Optional(Type.String({ pattern: "^[A-Za-z]{2}$" })),
+  country: Type.Optional(Type.String({ pattern: COUNTRY_PATTERN })),
   region: Type.Optional(Name),
   city: Type.Optional(Name),
   asn: Type.Optional(Type.Integer({ minimum: 1, maximum: 4_294_967_295 })),
   labels: Type.Optional(Labels),
   /** Id or name. */
   agent: Type.Optional(Name),
-  session: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9_.~]{1,64}$" })),
+  session: Type.Optional(Type.String({ pattern: SESSION_PATTERN })),
   /** Seconds. */
   sessionTtl: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
   sessionStrict: Type.Optional(Type.Boolean()),

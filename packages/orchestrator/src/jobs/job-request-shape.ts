@@ -2,6 +2,7 @@
 import { ProxyError } from "@porchlight/protocol/errors";
 import { JobRequest } from "@porchlight/protocol/job";
 import { MAX_NAME_CHARS } from "@porchlight/protocol/limits";
+import { ruleOf } from "@porchlight/protocol/schema-rule";
 import { Compile } from "typebox/compile";
 import type { TValidationError } from "typebox/error";
 
@@ -49,35 +50,8 @@ function explain(error: TValidationError): string {
   if (error.keyword === "boolean" && error.instancePath.startsWith("/labels/")) {
     return `${field} needs a key of 1 to ${MAX_NAME_CHARS} characters`;
   }
-  return `${field} ${rule(error)}`;
+  return `${field} ${ruleOf(error)}`;
 }
-
-/** What a value has to be. */
-function rule(error: TValidationError): string {
-  if (error.keyword === "boolean") return "is not a known field";
-  if (error.keyword === "enum") return `must be one of ${error.params.allowedValues.join(", ")}`;
-  if (error.keyword === "type") {
-    return `must be ${TYPE_NAMES[String(error.params.type)] ?? "of another type"}`;
-  }
-  const bound = BOUNDS[error.keyword];
-  if (bound === undefined || !("limit" in error.params)) return "is not valid";
-  return bound.replace("{}", String(error.params.limit));
-}
-
-const BOUNDS: Readonly<Record<string, string>> = {
-  minimum: "must be at least {}",
-  maximum: "must be at most {}",
-  minLength: "must have at least {} character",
-  maxLength: "must have at most {} characters",
-  maxProperties: "must have at most {} entries",
-};
-
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  string: "a string",
-  integer: "an integer",
-  boolean: "true or false",
-  object: "an object",
-};
 
 /** `/headers/x-a/0` → `headers.x-a.0`. Source: RFC 6901 §4. */
 function dottedPath(pointer: string): string {

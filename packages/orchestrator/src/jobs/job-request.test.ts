@@ -131,6 +131,13 @@ test("faults A6: an unknown field is refused by its path", () => {
   refuses("invalid_request", { url: URL_OK, labels: { a: 1 } }, /^"labels\.a" must be a string$/);
 });
 
+test("what a country and a session have to be is said in words", () => {
+  const country = /^"country" must be a country's two letters$/;
+  refuses("invalid_request", { url: URL_OK, country: "deu" }, country);
+  const session = /^"session" must be 1 to 64 letters, digits, _ \. or ~$/;
+  refuses("invalid_request", { url: URL_OK, session: "a b" }, session);
+});
+
 test("parseJobRequest: fields that are not served yet say so", () => {
   const callbackUrl = "https://example.com/";
   refuses("invalid_request", { url: URL_OK, callbackUrl }, /^"callbackUrl" is not available yet$/);

@@ -6,6 +6,7 @@
 import { ProxyError } from "@porchlight/protocol/errors";
 import { RequestFields } from "@porchlight/protocol/job";
 import { MAX_LABELS } from "@porchlight/protocol/limits";
+import { ruleOf } from "@porchlight/protocol/schema-rule";
 import { Compile } from "typebox/compile";
 
 /** Longest username; SOCKS5 has 255 bytes at most. Characters. */
@@ -36,6 +37,9 @@ const FIELDS: Readonly<Record<string, keyof RequestFields>> = {
   const: "sessionStrict",
   tag: "tag",
 };
+
+/** The username's own way to write a time, and the schema's bounds in it. */
+const TIME_RULE = "must be a time such as 30s, 10m or 1h, 24h at most";
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 60, s: 1, m: 60, h: 3600 };
 
@@ -90,7 +94,12 @@ function takeParameter(draft: Draft, key: string, tokens: string[]): void {
   else draft[field] = text;
   // Judged by the schema of the job API's fields: one rule for both doors.
   const { [field]: value } = draft;
-  if (!SHAPE.Check({ [field]: value })) throw bad(key, "has no good value");
+  if (!SHAPE.Check({ [field]: value })) throw bad(key, ruleFor(field, value));
+}
+
+function ruleFor(field: keyof RequestFields, value: unknown): string {
+  const [flaw] = SHAPE.Errors({ [field]: value });
+  return flaw === undefined || field === "sessionTtl" ? TIME_RULE : ruleOf(flaw);
 }
 
 function decode(key: string, value: string | undefined): string {
