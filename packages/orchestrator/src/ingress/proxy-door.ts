@@ -16,7 +16,6 @@ import { ProxyError } from "@porchlight/protocol/errors";
 import { createId } from "@porchlight/runtime/ids";
 import { LineAllowance } from "@porchlight/runtime/line-allowance";
 import type { Logger } from "@porchlight/runtime/logger";
-import { intoStream, roomySocket } from "@porchlight/runtime/roomy-socket";
 import type { Authenticator } from "../accounts/authenticator.ts";
 import { closing, send } from "../http/answer.ts";
 import { ClientErrors } from "../http/client-errors.ts";
@@ -28,6 +27,7 @@ import { parseConnectHead } from "./connect-head.ts";
 import { readCredentials } from "./credentials.ts";
 import { tunnelRequest, type DoorRequest, type ProxyRules } from "./door-request.ts";
 import type { Forwarder } from "./forwarder.ts";
+import { greet } from "./greeting.ts";
 import { judgeHead, type HeadFlaw, type RequestHead } from "./head-check.ts";
 import { proxyErrorAnswer, sendProxyError, sendProxyErrorOnSocket } from "./proxy-error.ts";
 import type { DoorName, RefusalCount, Refusals } from "./refusals.ts";
@@ -35,9 +35,6 @@ import { SocksClient, type SocksParts } from "./socks-client.ts";
 import { SOCKS4, SOCKS5 } from "./socks-handshake.ts";
 import { TunnelClient, type TunnelOpener } from "./tunnel-client.ts";
 import { Visitors, type Visit, type VisitorCaps } from "./visitors.ts";
-
-/** A client says what it wants within this: TLS, its first byte, and the whole of a SOCKS handshake. Milliseconds. */
-const GREETING_MS = 10_000;
 
 /** Log lines on refused SOCKS requests: strangers do not fill the log. */
 const REFUSAL_LINES = { burst: 10, perSecond: 10 };
@@ -168,24 +165,13 @@ export class ProxyDoor {
     socket.allowHalfOpen = true;
     const visit = this.#visitors.of(socket);
     socket.on("error", ignore);
-    const timer = setTimeout(() => socket.destroy(), GREETING_MS);
-    const onGreeted = (): void => clearTimeout(timer);
-    // Whoever looks only whether somebody listens is not held.
-    const onEnd = (): void => void socket.destroy();
-    socket.once("close", onGreeted);
-    socket.once("end", onEnd);
-    onceRead(socket, (first) => {
-      socket.off("end", onEnd);
-      if (visit.isCrowded && first[0] !== SOCKS5 && first[0] !== SOCKS4) {
-        return this.#refuseCrowd(socket, visit);
-      }
+    greet(socket, (first, onGreeted) => {
       if (first[0] === SOCKS5) {
-        new SocksClient({ socket, visit, onGreeted }, this.#socks).start(first);
-        return;
+        return new SocksClient({ socket, visit, onGreeted }, this.#socks).start(first);
       }
       onGreeted();
-      socket.off("close", onGreeted);
       if (first[0] === SOCKS4) socket.destroy();
+      else if (visit.isCrowded) this.#refuseCrowd(socket, visit);
       else this.#takeHttp(socket, first);
     });
   };
@@ -281,23 +267,6 @@ function authorityOf(url: string): Authority | undefined {
   if (parsed === null || parsed.hostname === "") return undefined;
   const defaultPort = parsed.protocol === "https:" ? 443 : 80;
   return { host: parsed.hostname, port: parsed.port === "" ? defaultPort : Number(parsed.port) };
-}
-
-/** Hears the first bytes of a connection; those that follow are for whoever reads the socket next. */
-function onceRead(socket: Socket, onFirst: (first: Buffer) => void): void {
-  const reads = roomySocket(socket);
-  if (reads === undefined) {
-    socket.once("data", (first: Buffer) => {
-      socket.pause();
-      onFirst(first);
-    });
-    return;
-  }
-  reads.listener = (first) => {
-    reads.listener = intoStream(socket);
-    onFirst(Buffer.from(first.buffer, first.byteOffset, first.length));
-    return true;
-  };
 }
 
 function ignore(): void {
