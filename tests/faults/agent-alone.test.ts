@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { ERRORS, type ErrorCode } from "@porchlight/protocol/errors";
-import { FRAME } from "@porchlight/protocol/frame";
+import { FRAME, LAST_DATA } from "@porchlight/protocol/frame";
 import {
   abortNumber,
   frameJson,
   rawFrame,
+  type Frame,
   type FrameSocket,
 } from "@porchlight/testkit/frame-socket";
 import { Program } from "@porchlight/testkit/program";
@@ -107,12 +107,18 @@ test("what a job or tunnel asks for is judged by the agent itself", async (conte
     const received = (): number =>
       link.received("data", streamId).reduce((sum, { payload }) => sum + payload.length, 0);
     await until("the window to be filled", () => received() === windowBytes);
-    await delay(200);
+    // Long enough for more to come: another job from beginning to end.
+    const other = streamId + 1;
+    link.open(other, job(`${target.origin}/bytes/500000`));
+    const isLast = ({ type, streamId: id }: Frame): boolean => id === other && type === LAST_DATA;
+    await until("another job", () => link.frames.some(isLast));
     assert.equal(received(), windowBytes);
     link.credit(streamId, 10_000);
     await until("what was granted", () => received() === windowBytes + 10_000);
     link.abort(streamId, ERRORS.cancelled.wire, "enough");
-    await until("the target to be left", () => target.openConnections === 0, 1_000);
+    streamId = other;
+    // The other job's connection waits for the next one.
+    await until("the target to be left", () => target.openConnections === 1, 1_000);
   });
 
   await context.test("a job without a good URL, method or header is refused", async () => {
@@ -143,8 +149,7 @@ test("faults G2: an agent that is told its version is not spoken says so and doe
   await using agent = startAgent(orchestrator);
   const link = await orchestrator.untilLink(1, 10_000);
   link.socket.ws.close(4400, "This orchestrator speaks version 7");
-  await agent.logs.waitFor("This orchestrator speaks version 7");
-  await delay(1_000);
+  await agent.logs.waitFor(/This orchestrator speaks version 7\. Trying again in 600 s/);
   assert.equal(orchestrator.upgrades.length, 1);
   assert.equal(agent.running, true);
 });
@@ -154,8 +159,7 @@ test("faults G12: an agent that was replaced says so and does not fight", async 
   await using agent = startAgent(orchestrator);
   const link = await orchestrator.untilLink(1, 10_000);
   link.socket.ws.close(4409, "Replaced");
-  await agent.logs.waitFor(/another program/i);
-  await delay(1_000);
+  await agent.logs.waitFor(/another program .* trying again in (?:5[4-9]|6[0-6]) s/i);
   assert.equal(orchestrator.upgrades.length, 1);
 });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Problem } from "@porchlight/protocol/job";
 import { startCluster, type Cluster } from "@porchlight/testkit/cluster";
+import { NOT_HTTP } from "@porchlight/testkit/hostile-routes";
 import { callThroughProxy, connectHead, forwardHead } from "@porchlight/testkit/proxy-client";
 import { openRaw, type RawConnection } from "@porchlight/testkit/raw-http";
 import { startStalledListener } from "@porchlight/testkit/stalled-listener";
@@ -154,16 +155,7 @@ test("faults F13: what a target says behind its answer reaches nobody, and no co
 
 test("faults F14: what is no HTTP is a protocol error of the target, and the agent lives", async () => {
   const pid = agent?.pid;
-  const paths = [
-    "/garbage",
-    "/garbage-status",
-    "/bad-header",
-    "/big-header/200000",
-    "/many-headers/5000",
-    "/endless-header",
-    "/flood-1xx",
-  ];
-  for (const path of paths) await failsWith(path, "target_protocol_error", 502);
+  for (const path of NOT_HTTP) await failsWith(path, "target_protocol_error", 502);
   assert.equal(agent?.running, true);
   assert.equal(agent.pid, pid);
 });

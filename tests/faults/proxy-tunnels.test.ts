@@ -1,9 +1,9 @@
 /** Tunnels through the proxy when something goes wrong at either end, or in between. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { startCluster, type Cluster } from "@porchlight/testkit/cluster";
 import { connectHead, openTunnel } from "@porchlight/testkit/proxy-client";
 import { openRaw } from "@porchlight/testkit/raw-http";
@@ -13,6 +13,7 @@ import { until } from "@porchlight/testkit/until";
 /** A target that hands its connections to a test. */
 class Sockets implements AsyncDisposable {
   readonly accepted: Socket[] = [];
+  port = 0;
   readonly #server: Server;
 
   constructor(onSocket: (socket: Socket) => void = () => undefined) {
@@ -24,13 +25,8 @@ class Sockets implements AsyncDisposable {
   }
 
   async listen(): Promise<this> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
+    this.port = await listenOnLoopback(this.#server);
     return this;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   get open(): number {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { startCluster } from "@porchlight/testkit/cluster";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
@@ -24,14 +23,13 @@ test("faults F10: a client that hardly reads costs bounded memory and holds nobo
   for (const { body } of slow) body.once("data", () => body.pause());
   // The others' latency while the slow ones have filled every window.
   const latenciesMs: number[] = [];
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 60; round++) {
     const startMs = performance.now();
     await cluster.client.run({ url: `${target.origin}/status/200` });
     latenciesMs.push(performance.now() - startMs);
-    await delay(20);
   }
   latenciesMs.sort((a, b) => a - b);
-  assert.ok((latenciesMs[17] ?? 0) < 100, `90 % within ${latenciesMs[17]} ms`);
+  assert.ok((latenciesMs[53] ?? 0) < 100, `90 % within ${latenciesMs[53]} ms`);
   assert.ok(orchestrator.usage.rssBytes - before.orchestrator < 60 * MIB);
   assert.ok((agent?.usage.rssBytes ?? 0) - before.agent < 60 * MIB);
   for (const { body } of slow) body.destroy();

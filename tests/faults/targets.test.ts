@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { bodyText } from "@porchlight/testkit/api-client";
+import { NOT_HTTP } from "@porchlight/testkit/hostile-routes";
 import { KEYS, startCluster } from "@porchlight/testkit/cluster";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
@@ -130,21 +131,7 @@ test("faults F13: connections to a target are kept for their account only", asyn
 
 test("faults F14: what is no HTTP is a protocol error and the agent lives", async () => {
   const pid = agent?.pid;
-  const paths = [
-    "/garbage",
-    "/garbage-status",
-    "/bad-header",
-    "/big-header/200000",
-    "/many-headers/5000",
-  ];
-  for (const path of paths) await failsWith(path, /^target_protocol_error$/, 502);
-  for (const path of ["/endless-header", "/flood-1xx"]) {
-    await failsWith(
-      path,
-      /^(?:target_protocol_error|target_timeout|job_timeout)$/,
-      path === "/flood-1xx" ? 502 : 502,
-    );
-  }
+  for (const path of NOT_HTTP) await failsWith(path, /^target_protocol_error$/, 502);
   assert.equal(agent?.running, true);
   assert.equal(agent.pid, pid);
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { get } from "node:http";
-import { createConnection, createServer, type AddressInfo } from "node:net";
+import { createConnection, createServer } from "node:net";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
@@ -15,6 +15,7 @@ import { startNode, type NodeOptions } from "porchlight/node";
 import type { StartError } from "porchlight/start-error";
 import { memoryState } from "porchlight/state/memory-state";
 import { silentLogger } from "@porchlight/runtime/logger";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { connectJsonAgent } from "@porchlight/testkit/json-agent";
 import { temporaryFolder } from "@porchlight/testkit/temporary-folder";
 import { until } from "@porchlight/testkit/until";
@@ -142,9 +143,8 @@ test("startNode: refuses to start without a key for agents and clients, naming b
 });
 
 test("startNode: an address that is taken is one clear line", async () => {
-  const taken = createServer().listen(0, "127.0.0.1");
-  await once(taken, "listening");
-  const { port } = taken.address() as AddressInfo;
+  const taken = createServer();
+  const port = await listenOnLoopback(taken);
   const env = { ...KEYS, ORCH_LISTEN: `127.0.0.1:${port}`, ORCH_PROXY_LISTEN: "off" };
   await assertRefused(
     env,

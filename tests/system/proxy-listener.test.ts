@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { selfSigned } from "porchlight/certificate-fixture";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { startCluster, type Cluster } from "@porchlight/testkit/cluster";
 import {
   callThroughProxy,
@@ -31,9 +32,8 @@ const echo = createServer({ allowHalfOpen: true }, (socket) => {
   sockets.add(socket);
   socket.on("error", () => socket.destroy());
   socket.pipe(socket);
-}).listen(0, "127.0.0.1");
-await once(echo, "listening");
-const echoPort = (echo.address() as AddressInfo).port;
+});
+const echoPort = await listenOnLoopback(echo);
 
 after(async () => {
   for (const socket of sockets) socket.destroy();
@@ -48,9 +48,8 @@ async function isAlive(tunnel: RawConnection, word: string): Promise<void> {
 }
 
 test("an address that is taken is one clear line and exit code 1, and nothing listens", async () => {
-  const taken = createServer().listen(0, "127.0.0.1");
-  await once(taken, "listening");
-  const { port } = taken.address() as AddressInfo;
+  const taken = createServer();
+  const port = await listenOnLoopback(taken);
   const start = startCluster({
     agents: 0,
     orchestrator: { ORCH_PROXY_LISTEN: `127.0.0.1:${port}` },

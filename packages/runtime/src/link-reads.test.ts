@@ -1,26 +1,17 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import net, { type AddressInfo, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import { socketPair } from "@porchlight/testkit/socket-pair";
 import { until } from "@porchlight/testkit/until";
 import { readLink } from "./link-reads.ts";
 import { readBlocks } from "./read-blocks.ts";
 
-async function connect(): Promise<{ server: net.Server; near: Socket; far: Socket }> {
-  const server = net.createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const connection = once(server, "connection") as Promise<[Socket]>;
-  const { port } = server.address() as AddressInfo;
-  const far = net.connect({ port, host: "127.0.0.1" });
-  const [near] = await connection;
-  return { server, near, far };
-}
-
 test("readLink hands on every byte in order: what was put back, then what is read, in small and large reads", async () => {
-  const { server, near, far } = await connect();
+  await using pair = await socketPair({});
+  const { accepted: near, dialled: far } = pair;
   const kept: Uint8Array[] = [];
   near.unshift(Buffer.from("early "));
   readLink(near, (chunk) => kept.push(readBlocks.keep(chunk)));
@@ -40,11 +31,11 @@ test("readLink hands on every byte in order: what was put back, then what is rea
   far.destroy();
   await once(near, "close");
   assert.equal(readBlocks.lent, 0);
-  server.close();
 });
 
 test("readLink uses the memory of a chunk again once the call is over", async () => {
-  const { server, near, far } = await connect();
+  await using pair = await socketPair({});
+  const { accepted: near, dialled: far } = pair;
   const chunks: Uint8Array[] = [];
   readLink(near, (chunk) => chunks.push(chunk));
   for (const text of ["first", "other"]) {
@@ -53,13 +44,11 @@ test("readLink uses the memory of a chunk again once the call is over", async ()
     await until("the bytes", () => chunks.length > count);
   }
   assert.deepEqual(chunks.map(String), ["other", "other"]);
-  far.destroy();
-  near.destroy();
-  server.close();
 });
 
 test("readLink gives a link that has become quiet no block of its own", async () => {
-  const { server, near, far } = await connect();
+  await using pair = await socketPair({});
+  const { accepted: near, dialled: far } = pair;
   let bytes = 0;
   readLink(near, (chunk) => (bytes += chunk.length));
   far.write(randomBytes(200_000));
@@ -69,9 +58,6 @@ test("readLink gives a link that has become quiet no block of its own", async ()
     await until("the small part", () => bytes === 200_000 + small);
   }
   assert.equal(readBlocks.lent, 0);
-  far.destroy();
-  near.destroy();
-  server.close();
 });
 
 test("readLink reads what is no socket of Node's by its events", async () => {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import net, { type AddressInfo, type Server, type Socket } from "node:net";
+import net, { type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import tls from "node:tls";
 import { testCertificate } from "@porchlight/testkit/certificate";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
+import { socketPair } from "@porchlight/testkit/socket-pair";
 import { temporaryFolder } from "@porchlight/testkit/temporary-folder";
 import { until, within } from "@porchlight/testkit/until";
 import { resetSocket } from "./reset-socket.ts";
@@ -32,22 +34,16 @@ async function heardOfReset(server: Server, connect: () => Socket): Promise<stri
   return heard;
 }
 
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
-}
-
 test("faults F1: resetSocket resets a TCP connection", async () => {
   const server = net.createServer();
-  const port = await listen(server);
+  const port = await listenOnLoopback(server);
   assert.equal(await heardOfReset(server, () => net.connect(port, "127.0.0.1")), "ECONNRESET");
 });
 
 test("faults F1: resetSocket resets the connection below TLS", async () => {
   const { ca, cert, key } = await testCertificate();
   const server = tls.createServer({ cert, key });
-  const port = await listen(server);
+  const port = await listenOnLoopback(server);
   const connect = (): Socket => tls.connect({ port, host: "127.0.0.1", ca });
   assert.equal(await heardOfReset(server, connect), "ECONNRESET");
 });
@@ -62,18 +58,13 @@ test("resetSocket ends what cannot be reset", async () => {
 });
 
 test("a socket whose end is on its way is closed as well", async () => {
-  const server = net.createServer({ allowHalfOpen: true });
-  const port = await listen(server);
-  const accepted = once(server, "connection") as Promise<[Socket]>;
-  const client = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  const [socket] = await accepted;
+  await using pair = await socketPair();
+  const { accepted: socket, dialled: client } = pair;
   const before = openSockets();
   socket.end("all");
   resetSocket(socket);
   await within("the client's end", once(client.resume(), "end"));
   await until("the handle to be closed", () => openSockets() < before);
-  client.destroy();
-  server.close();
 });
 
 function openSockets(): number {

@@ -1,26 +1,40 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import net, { type AddressInfo } from "node:net";
+import net, { type Socket } from "node:net";
 import { test } from "node:test";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { until } from "@porchlight/testkit/until";
 import { RoomyReads, returnRead } from "./roomy-reads.ts";
 
-async function serve(content: Buffer): Promise<net.Server> {
-  const server = net.createServer((socket) => socket.end(content));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return server;
+interface Reading extends Disposable {
+  readonly reads: RoomyReads;
+  /** Paused. */
+  readonly socket: Socket;
+}
+
+/** A connection whose other end sends `content` and ends. */
+async function readingOf(content: Buffer): Promise<Reading> {
+  const server = net.createServer((accepted) => accepted.end(content));
+  const port = await listenOnLoopback(server);
+  const reads = new RoomyReads();
+  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
+  socket.pause();
+  await once(socket, "connect");
+  return {
+    reads,
+    socket,
+    [Symbol.dispose]() {
+      socket.destroy();
+      server.close();
+    },
+  };
 }
 
 test("RoomyReads gives every byte in order, with room in front of what is large, and the end", async () => {
   const content = randomBytes(3_000_001);
-  const server = await serve(content);
-  const reads = new RoomyReads();
-  const { port } = server.address() as AddressInfo;
-  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
-  socket.pause();
-  await once(socket, "connect");
+  using reading = await readingOf(content);
+  const { reads, socket } = reading;
   const chunks: Buffer[] = [];
   let roomy = 0;
   reads.listener = (chunk, roomBytes) => {
@@ -36,17 +50,12 @@ test("RoomyReads gives every byte in order, with room in front of what is large,
   await ended;
   assert.ok(Buffer.concat(chunks).equals(content));
   assert.ok(roomy > 0);
-  server.close();
 });
 
 test("RoomyReads stops when its listener asks to, until the socket is resumed", async () => {
   const content = randomBytes(1_000_000);
-  const server = await serve(content);
-  const reads = new RoomyReads();
-  const { port } = server.address() as AddressInfo;
-  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
-  socket.pause();
-  await once(socket, "connect");
+  using reading = await readingOf(content);
+  const { reads, socket } = reading;
   let bytes = 0;
   let goesOn = false;
   reads.listener = (chunk) => {
@@ -63,17 +72,12 @@ test("RoomyReads stops when its listener asks to, until the socket is resumed", 
   goesOn = true;
   socket.resume();
   await until("everything", () => bytes === content.length);
-  server.close();
 });
 
 test("returnRead gives a buffer back only by its last byte, and only once", async () => {
   const content = randomBytes(2_000_000);
-  const server = await serve(content);
-  const reads = new RoomyReads();
-  const { port } = server.address() as AddressInfo;
-  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
-  socket.pause();
-  await once(socket, "connect");
+  using reading = await readingOf(content);
+  const { reads, socket } = reading;
   const chunks: Buffer[] = [];
   const buffers = new Set<ArrayBufferLike>();
   let large = 0;
@@ -95,17 +99,12 @@ test("returnRead gives a buffer back only by its last byte, and only once", asyn
   assert.ok(large > 10);
   // Each was used again for the read after the next, which had been given its own when the first was still out.
   assert.ok(buffers.size <= 2, `${buffers.size} buffers for ${large} reads`);
-  server.close();
 });
 
 test("RoomyReads never reads into a buffer that has not come back", async () => {
   const content = randomBytes(2_000_000);
-  const server = await serve(content);
-  const reads = new RoomyReads();
-  const { port } = server.address() as AddressInfo;
-  const socket = net.connect({ port, host: "127.0.0.1", onread: reads.options });
-  socket.pause();
-  await once(socket, "connect");
+  using reading = await readingOf(content);
+  const { reads, socket } = reading;
   const chunks: Uint8Array[] = [];
   reads.listener = (chunk) => {
     chunks.push(chunk);
@@ -117,5 +116,4 @@ test("RoomyReads never reads into a buffer that has not come back", async () => 
   socket.resume();
   await ended;
   assert.ok(Buffer.concat(chunks).equals(content));
-  server.close();
 });

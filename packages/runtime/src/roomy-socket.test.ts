@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import net, { type AddressInfo, type Socket } from "node:net";
+import { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import { socketPair } from "@porchlight/testkit/socket-pair";
 import { until } from "@porchlight/testkit/until";
 import { intoStream, roomySocket } from "./roomy-socket.ts";
 
-async function accept(): Promise<{ server: net.Server; accepted: Socket; client: Socket }> {
-  const server = net.createServer({ allowHalfOpen: true });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const connection = once(server, "connection") as Promise<[Socket]>;
-  const { port } = server.address() as AddressInfo;
-  const client = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  const [accepted] = await connection;
-  return { server, accepted, client };
-}
-
 test("roomySocket gives every byte, answers, half-closes and lets the server close", async () => {
-  const { server, accepted, client } = await accept();
+  await using pair = await socketPair();
+  const { accepted, dialled: client } = pair;
   const reads = roomySocket(accepted);
   assert.ok(reads);
   const chunks: Buffer[] = [];
@@ -35,12 +26,11 @@ test("roomySocket gives every byte, answers, half-closes and lets the server clo
   await once(client, "end");
   assert.equal(Buffer.concat(answer).toString(), "late answer");
   await until("the accepted socket to be gone", () => accepted.destroyed);
-  server.close();
-  await once(server, "close");
 });
 
 test("intoStream lets others read the socket in Node's way, as fast as they do", async () => {
-  const { server, accepted, client } = await accept();
+  await using pair = await socketPair();
+  const { accepted, dialled: client } = pair;
   const reads = roomySocket(accepted);
   assert.ok(reads);
   reads.listener = intoStream(accepted);
@@ -51,20 +41,15 @@ test("intoStream lets others read the socket in Node's way, as fast as they do",
   const chunks: Buffer[] = [];
   for await (const chunk of accepted) chunks.push(chunk as Buffer);
   assert.ok(Buffer.concat(chunks).equals(content));
-  accepted.destroy();
-  client.destroy();
-  server.close();
 });
 
 test("roomySocket gives the same reads when asked again", async () => {
-  const { server, accepted, client } = await accept();
+  await using pair = await socketPair();
+  const { accepted } = pair;
   assert.equal(roomySocket(accepted), roomySocket(accepted));
-  accepted.destroy();
-  client.destroy();
-  server.close();
 });
 
 test("roomySocket leaves alone what it cannot take over", () => {
-  assert.equal(roomySocket(new net.Socket()), undefined);
+  assert.equal(roomySocket(new Socket()), undefined);
   assert.equal(roomySocket(new PassThrough() as unknown as Socket), undefined);
 });

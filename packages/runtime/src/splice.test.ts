@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import net, { type AddressInfo, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
+import { socketPair } from "@porchlight/testkit/socket-pair";
 import { until } from "@porchlight/testkit/until";
 import { readBlocks } from "./read-blocks.ts";
 import { Splice, type SpliceResult, type SpliceStream } from "./splice.ts";
@@ -43,14 +44,8 @@ interface Joined extends AsyncDisposable {
 }
 
 async function join(): Promise<Joined> {
-  const server = net.createServer({ allowHalfOpen: true });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const accepted = once(server, "connection") as Promise<[Socket]>;
-  const { port } = server.address() as AddressInfo;
-  const peer = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  peer.on("error", () => undefined);
-  const [socket] = await accepted;
+  const pair = await socketPair();
+  const { accepted: socket, dialled: peer } = pair;
   const stream = new FakeStream();
   const results: SpliceResult[] = [];
   const splice = new Splice({ socket, stream, onEnd: (result) => results.push(result) });
@@ -60,12 +55,7 @@ async function join(): Promise<Joined> {
     stream,
     splice,
     results,
-    async [Symbol.asyncDispose]() {
-      peer.destroy();
-      socket.destroy();
-      server.close();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose](),
   };
 }
 
@@ -214,13 +204,8 @@ test("a peer that has ended its side gets all that is sent behind, and then the 
 });
 
 test("a socket that had ended before it was spliced ends the stream", async () => {
-  const server = net.createServer({ allowHalfOpen: true });
-  server.listen(0, "127.0.0.1");
-  const accepted = once(server, "connection") as Promise<[Socket]>;
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const peer = net.connect({ port, host: "127.0.0.1" });
-  const [socket] = await accepted;
+  await using pair = await socketPair();
+  const { accepted: socket, dialled: peer } = pair;
   peer.end();
   await once(socket.resume(), "end");
   const stream = new FakeStream();
@@ -228,7 +213,6 @@ test("a socket that had ended before it was spliced ends the stream", async () =
   assert.ok(stream.ended);
   splice.onEnd();
   await until("the socket to close", () => socket.destroyed);
-  server.close();
 });
 
 test("a peer that has not ended its side may go on when the stream has ended", async () => {

@@ -5,6 +5,7 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { Pump, type LineQuality } from "./pump.ts";
+import { listenOnLoopback } from "./listen.ts";
 
 /** `up` is towards the target, `down` is back. */
 export type RelayDirection = "up" | "down";
@@ -28,10 +29,7 @@ interface Pair {
 export async function startFaultRelay(options: RelayOptions): Promise<FaultRelay> {
   const server = createServer({ allowHalfOpen: true, noDelay: true });
   const relay = new FaultRelay(server, options);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
+  await listenOnLoopback(server);
   return relay;
 }
 

@@ -5,6 +5,17 @@ import type { Exchange, Route } from "./target-routes.ts";
 
 const MIB = 1024 * 1024;
 
+/** Paths whose answers are no HTTP (faults F14). */
+export const NOT_HTTP: readonly string[] = [
+  "/garbage",
+  "/garbage-status",
+  "/bad-header",
+  "/big-header/200000",
+  "/many-headers/5000",
+  "/endless-header",
+  "/flood-1xx",
+];
+
 /** First part of the path → what the target does wrong there. */
 export const HOSTILE_ROUTES: Readonly<Record<string, Route>> = {
   /** Never answers (faults F11). */

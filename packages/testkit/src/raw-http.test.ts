@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import { sendRaw } from "./raw-http.ts";
+import { listenOnLoopback } from "./listen.ts";
 
 const JSON_ANSWER = "HTTP/1.1 400 Bad Request\r\nContent-Length: 13\r\n\r\n";
 const BODY = '{"code":"x"} ';
 
 /** What `statuses` finds in an answer. */
 async function statusesIn(answer: string): Promise<number[]> {
-  const server = createServer((socket) => socket.end(answer)).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = createServer((socket) => socket.end(answer));
+  const port = await listenOnLoopback(server);
   try {
-    return (await sendRaw((server.address() as AddressInfo).port, "?")).statuses;
+    return (await sendRaw(port, "?")).statuses;
   } finally {
     server.close();
   }

@@ -1,5 +1,4 @@
 /** An orchestrator that a test plays by hand against real agents: a compromised or an odd one. */
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MUX_SUBPROTOCOL, PROTOCOL_VERSION } from "@porchlight/protocol/message";
@@ -7,6 +6,7 @@ import { WebSocketServer } from "ws";
 import { AgentSocket } from "./agent-socket.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { until } from "./until.ts";
+import { listenOnLoopback } from "./listen.ts";
 
 /** How agents are received. */
 export interface ScriptedOrchestratorOptions {
@@ -86,7 +86,6 @@ export async function startScriptedOrchestrator(
 ): Promise<ScriptedOrchestrator> {
   const server = createServer((_request, response) => response.writeHead(404).end());
   const orchestrator = new ScriptedOrchestrator(server, options);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  await listenOnLoopback(server);
   return orchestrator;
 }

@@ -1,11 +1,10 @@
 /** Hand-written fakes for the tests of this room, and the API on a loopback port. */
-import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import type { HttpHead } from "@porchlight/protocol/message";
 import { parseCidrs, parsePorts } from "@porchlight/runtime/target-policy";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
 import type { Principal, Role } from "../accounts/principal.ts";
 import { Registry } from "../agents/registry.ts";
 import type { Job, JobOutcome, JobSink, RunningJob, Serving } from "../jobs/job.ts";
@@ -170,9 +169,7 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<Runni
   });
   const server = createServer({ requireHostHeader: false }, api.handle);
   api.protect(server);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   return {
     origin: `http://127.0.0.1:${port}`,
     port,

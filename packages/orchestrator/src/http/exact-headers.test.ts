@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { exactHeaders, flushHead } from "./exact-headers.ts";
 
@@ -11,9 +10,7 @@ const UTF8_BYTES = "\u{c3}\u{a9}";
 /** The bytes a server answers, one character each, up to `marker`. */
 async function answered(listener: RequestListener, marker: string): Promise<string> {
   const server = createServer(listener);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  using connection = await openRaw((server.address() as AddressInfo).port);
+  using connection = await openRaw(await listenOnLoopback(server));
   connection.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   try {
     return await connection.untilText(marker);

@@ -1,5 +1,6 @@
 /** Bodies of requests and answers on their way: early answers, slow readers, both ways at once. */
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { after, test } from "node:test";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
@@ -15,13 +16,13 @@ function requestText(path: string, method = "GET", headers = ""): string {
   return `${method} ${target.origin}${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
 }
 
+/** Answers a body of which no more than `first` has come. */
+function refuseEarly(text: string, socket: Socket): void {
+  if (text.endsWith("first")) socket.write("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+}
+
 test("an answer that comes before the body is complete ends the request there", async () => {
-  await using raw = await startRawTarget(
-    (text, socket) =>
-      void (
-        text.endsWith("first") && socket.write("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")
-      ),
-  );
+  await using raw = await startRawTarget(refuseEarly);
   await using door = await startForwardDoor();
   using client = await openRaw(door.port);
   client.write(`POST ${raw.origin}/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst`);
@@ -33,12 +34,7 @@ test("an answer that comes before the body is complete ends the request there", 
 });
 
 test("a client that goes on and on with a body nobody needs loses its connection", async () => {
-  await using raw = await startRawTarget(
-    (text, socket) =>
-      void (
-        text.endsWith("first") && socket.write("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")
-      ),
-  );
+  await using raw = await startRawTarget(refuseEarly);
   await using door = await startForwardDoor();
   using client = await openRaw(door.port);
   client.write(`POST ${raw.origin}/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nfirst`);

@@ -1,11 +1,11 @@
 /** A proxy door without authentication, whose tunnels lead to loopback without any agent: for the tests of forwarding. */
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import { silentLogger } from "@porchlight/runtime/logger";
 import { parseCidrs, parsePorts } from "@porchlight/runtime/target-policy";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
 import type { TunnelExchange } from "../agents/link.ts";
 import type {
   OpenedTunnel,
@@ -177,12 +177,11 @@ export async function startForwardDoor(
   });
   const server = createServer({ shouldUpgradeCallback: isWebSocket, requireHostHeader: false });
   listenFor(server, forwarder);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const port = await listenOnLoopback(server);
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => sockets.add(socket));
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     tunnels,
     server,
     [Symbol.asyncDispose]: async () => {
@@ -236,9 +235,7 @@ export async function startRawTarget(script: RawScript, answersEnd = false): Pro
       script(text, socket);
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   return {
     origin: `http://127.0.0.1:${port}`,
     port,

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import net, { type AddressInfo, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { describe, test } from "node:test";
 import tls from "node:tls";
 import { testCertificate } from "@porchlight/testkit/certificate";
+import { listenOnLoopback } from "@porchlight/testkit/listen";
+import { socketPair } from "@porchlight/testkit/socket-pair";
 import { until } from "@porchlight/testkit/until";
 import type { TunnelExchange } from "../agents/link.ts";
 import type { OpenedTunnel, TunnelRequest } from "../tunnels/tunnel-request.ts";
 import { TunnelClient } from "./tunnel-client.ts";
 
 /** Notes what a client's tunnel is given, and whether it was cancelled before it was open. */
-class Scene implements TunnelExchange {
+class Scene implements TunnelExchange, AsyncDisposable {
   readonly written: Buffer[] = [];
   ended = false;
   cancelled = false;
@@ -18,10 +20,10 @@ class Scene implements TunnelExchange {
   readonly peer: Socket;
   readonly socket: Socket;
   readonly client: TunnelClient;
-  readonly #server: Server;
+  readonly #carrier: AsyncDisposable;
 
-  constructor(server: Server, peer: Socket, socket: Socket) {
-    this.#server = server;
+  constructor(peer: Socket, socket: Socket, carrier: AsyncDisposable) {
+    this.#carrier = carrier;
     this.peer = peer.on("error", () => undefined);
     this.socket = socket.on("error", () => undefined);
     const answers = { opened: () => "open", refuse: () => undefined };
@@ -49,34 +51,30 @@ class Scene implements TunnelExchange {
     return Buffer.concat(this.written);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.peer.destroy();
     this.socket.destroy();
-    this.#server.close();
+    await this.#carrier[Symbol.asyncDispose]();
   }
 }
 
 const REQUEST = {} as TunnelRequest;
 
 async function overTcp(): Promise<Scene> {
-  const server = net.createServer({ allowHalfOpen: true });
-  const accepted = once(server, "connection") as Promise<[Socket]>;
-  const peer = net.connect({ port: await listen(server), host: "127.0.0.1", allowHalfOpen: true });
-  return new Scene(server, peer, (await accepted)[0]);
+  const pair = await socketPair();
+  return new Scene(pair.dialled, pair.accepted, pair);
 }
 
 async function overTls(): Promise<Scene> {
   const { ca, cert, key } = await testCertificate();
   const server = tls.createServer({ cert, key, allowHalfOpen: true });
   const accepted = once(server, "secureConnection") as Promise<[Socket]>;
-  const peer = tls.connect({ port: await listen(server), host: "127.0.0.1", ca });
-  return new Scene(server, peer, (await accepted)[0]);
-}
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
+  const peer = tls.connect({ port: await listenOnLoopback(server), host: "127.0.0.1", ca });
+  return new Scene(peer, (await accepted)[0], {
+    async [Symbol.asyncDispose]() {
+      server.close();
+    },
+  });
 }
 
 for (const [carrier, begin] of [
@@ -85,7 +83,7 @@ for (const [carrier, begin] of [
 ] as const) {
   describe(`a client over ${carrier} whose tunnel is not open yet`, () => {
     test("faults P14: what it sends meanwhile comes first, and what it sends later behind", async () => {
-      using scene = await begin();
+      await using scene = await begin();
       scene.peer.write("early, ");
       await until("the early bytes", () => scene.socket.bytesRead > 0);
       scene.connect();
@@ -94,7 +92,7 @@ for (const [carrier, begin] of [
     });
 
     test("what it floods is read no further than a bound, and arrives whole later", async () => {
-      using scene = await begin();
+      await using scene = await begin();
       const flood = Buffer.alloc(8_000_000, "flood ");
       scene.peer.write(flood);
       await until("some of it", () => scene.socket.bytesRead >= 64 * 1024);
@@ -107,7 +105,7 @@ for (const [carrier, begin] of [
     });
 
     test("faults P15: it may have sent all it has to say, and ended", async () => {
-      using scene = await begin();
+      await using scene = await begin();
       scene.peer.end("question");
       await until("its end", () => scene.socket.readableEnded);
       assert.ok(!scene.cancelled);
@@ -117,13 +115,13 @@ for (const [carrier, begin] of [
     });
 
     test("one that ends without a word has gone", async () => {
-      using scene = await begin();
+      await using scene = await begin();
       scene.peer.end();
       await until("it to be cancelled", () => scene.cancelled);
     });
 
     test("one that breaks off has gone, whatever it has sent", async () => {
-      using scene = await begin();
+      await using scene = await begin();
       scene.peer.write("early");
       await until("the early bytes", () => scene.socket.bytesRead > 0);
       scene.peer.destroy();
