@@ -1,4 +1,4 @@
-/** An allowance that refills with time: at most `burst` at once, `perSecond` in the long run. */
+/** An allowance that refills with time: never more than `burst` and `perSecond` × elapsed together. */
 export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
@@ -12,17 +12,14 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes one token; `false` when there is none. */
+  /** Takes one token; `false` when there is none. A clock that goes back takes away what it will bring once more. */
   take(nowMs: number): boolean {
-    if (this.#tokens < 1) this.#refill(nowMs);
+    // Each time, not only when it is empty: what a full bucket cannot hold must not fill it later.
+    const brought = ((nowMs - this.#filledAtMs) * this.#perSecond) / 1000;
+    this.#tokens = Math.min(this.#burst, this.#tokens + brought);
+    this.#filledAtMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
-  }
-
-  #refill(nowMs: number): void {
-    const elapsedMs = Math.max(0, nowMs - this.#filledAtMs);
-    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs * this.#perSecond) / 1000);
-    this.#filledAtMs = nowMs;
   }
 }
