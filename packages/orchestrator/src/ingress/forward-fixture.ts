@@ -148,7 +148,8 @@ export class PlainTunnels {
   }
 }
 
-const ORDER: DoorRequest = {
+/** A client that is let in, without a wish. */
+export const ORDER: DoorRequest = {
   requestId: "req_1",
   principal: { keyId: "key_1", account: "acme", name: "shop", role: "client" },
   options: { targeting: {}, session: undefined, tag: undefined },
