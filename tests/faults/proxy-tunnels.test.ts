@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { listenOnLoopback } from "@porchlight/testkit/listen";
-import { startCluster, type Cluster } from "@porchlight/testkit/cluster";
+import { startCluster } from "@porchlight/testkit/cluster";
 import { connectHead, openTunnel } from "@porchlight/testkit/proxy-client";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
@@ -37,11 +37,6 @@ class Sockets implements AsyncDisposable {
     for (const socket of this.accepted) socket.destroy();
     this.#server.close();
   }
-}
-
-async function metric(cluster: Cluster, name: string): Promise<number> {
-  const { body } = await cluster.admin.call({ method: "GET", path: "/metrics" });
-  return Number(new RegExp(`^porchlight_${name} (\\d+)`, "m").exec(String(body))?.[1]);
 }
 
 test("faults P14: bytes right behind CONNECT arrive, in the same packet and in later ones", async () => {
@@ -162,7 +157,7 @@ test("one key has so many connections, and the next is 429", async () => {
   third.write(connectHead(`127.0.0.1:${target.port}`));
   assert.match(await third.untilText("}"), /^HTTP\/1\.1 429 [\s\S]*rate_limited/);
   resetSocket(second.socket);
-  await until("room again", async () => (await metric(cluster, "tunnels_in_flight")) === 1);
+  await until("room again", async () => (await cluster.metric("tunnels_in_flight")) === 1);
   using fourth = await openTunnel(cluster, target.port);
   assert.deepEqual(fourth.statuses, [200]);
 });
@@ -192,8 +187,8 @@ test("1,000 tunnels opened and broken off at random leave nothing behind", async
   }
   for (let round = 0; round < 20; round++) await Promise.all(Array.from({ length: 50 }, one));
   const isClean = async (): Promise<boolean> =>
-    (await metric(cluster, "tunnels_in_flight")) === 0 &&
-    (await metric(cluster, "proxy_connections_open")) === 0 &&
+    (await cluster.metric("tunnels_in_flight")) === 0 &&
+    (await cluster.metric("proxy_connections_open")) === 0 &&
     cluster.orchestrator.usage.sockets <= socketsBefore + 1 &&
     target.open === 0;
   await until("everything to be gone", isClean, 10_000);

@@ -1,7 +1,7 @@
 /** Which exit is chosen when some fail and some may not go yet, with real programs. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startCluster, type Cluster } from "@porchlight/testkit/cluster";
+import { startCluster } from "@porchlight/testkit/cluster";
 import { startTarget, type TargetServer } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
 
@@ -23,15 +23,6 @@ function at(target: TargetServer, path: string): string {
   return `http://${target === shop ? "127.0.0.1" : "127.0.0.2"}:${target.port}/${path}`;
 }
 
-async function metric(cluster: Cluster, name: string): Promise<number> {
-  const { body } = await cluster.admin.call({ path: "/metrics" });
-  const line = body
-    .toString()
-    .split("\n")
-    .find((each) => each.startsWith(`${name} `));
-  return Number(line?.split(" ")[1]);
-}
-
 test("an agent that keeps failing with a target is passed over there, and nowhere else", async () => {
   await using cluster = await startCluster();
   using failing = await cluster.jsonAgent({
@@ -49,8 +40,8 @@ test("an agent that keeps failing with a target is passed over there, and nowher
   // Three failures; a fourth job is the probe after the cool-down, should this have taken so long.
   const asked = failing.jobs.length;
   assert.ok(asked === 3 || asked === 4, `${asked}`);
-  assert.equal(await metric(cluster, 'porchlight_breakers_open{kind="target"}'), 1);
-  assert.equal(await metric(cluster, 'porchlight_breakers_open{kind="agent"}'), 0);
+  assert.equal(await cluster.metric('breakers_open{kind="target"}'), 1);
+  assert.equal(await cluster.metric('breakers_open{kind="agent"}'), 0);
   const names = new Set<string>();
   for (let turn = 0; turn < 4; turn++) {
     names.add((await cluster.client.run({ url: at(news, "echo") })).exit.name);
@@ -108,7 +99,7 @@ test("ORCH_PACE_CONCURRENT: so many at a time to one domain, and as many as ther
   await until("the first at the target", () => shop.requests.some(({ path }) => path === "/held"));
   const waiting = cluster.client.run({ url: at(shop, "echo?waiting") });
   await until("the second to wait", async () => {
-    return (await metric(cluster, "porchlight_jobs_waiting")) === 1;
+    return (await cluster.metric("jobs_waiting")) === 1;
   });
   assert.equal((await cluster.client.run({ url: at(news, "echo") })).statusCode, 200);
   assert.ok(!shop.requests.some(({ path }) => path === "/echo?waiting"));

@@ -123,6 +123,16 @@ export class Cluster implements AsyncDisposable {
     });
   }
 
+  /** The value of one of our metrics, by its name behind `porchlight_` with its labels; NaN when there is none. */
+  async metric(name: string): Promise<number> {
+    const { body } = await this.admin.call({ path: "/metrics" });
+    const start = `porchlight_${name} `;
+    const line = String(body)
+      .split("\n")
+      .find((each) => each.startsWith(start));
+    return Number(line?.slice(start.length));
+  }
+
   /** Starts one more agent and does not wait for it; `AGENT_NAME` is `agent-N` unless given. */
   startAgent(env: Environment = {}): Program {
     return this.#startAgentProgram(AGENT_MAIN, env);
