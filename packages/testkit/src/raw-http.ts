@@ -12,6 +12,12 @@ export interface RawOptions {
   readonly allowHalfOpen?: boolean;
 }
 
+/** What is written at once until the server takes no more. Bytes. */
+const PIECE = Buffer.alloc(64 * 1024);
+
+/** As many looks without a piece taken as say that the server takes no more, and is not merely slow. */
+const STILL_LOOKS = 20;
+
 /** How a connection ended: in good order, or by a reset or another error. */
 export type RawEnd = "end" | "error";
 
@@ -57,6 +63,18 @@ export class RawConnection implements Disposable {
     this.socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
   }
 
+  /** Writes zeros until the server takes no more of them, the kernel neither: some 10 MiB. */
+  async writeUntilHeld(): Promise<void> {
+    let looks = 0;
+    const write = (error?: Error | null): void => {
+      if (looks > STILL_LOOKS || error) return;
+      looks = 0;
+      this.socket.write(PIECE, write);
+    };
+    write();
+    await until("the server to take no more", () => ++looks > STILL_LOOKS, 20_000);
+  }
+
   /** Waits until the text holds `marker`. */
   async untilText(marker: string, deadlineMs = 5_000): Promise<string> {
     await until(`"${marker}" in the answer`, () => this.text.includes(marker), deadlineMs);
@@ -83,8 +101,9 @@ function endOfAnswer(text: string, index: number): number {
 /** Connects to a port, by default on loopback. */
 export async function openRaw(port: number, options: RawOptions = {}): Promise<RawConnection> {
   const { host = "127.0.0.1", ca, allowHalfOpen = false } = options;
-  const socket =
-    ca === undefined ? connect({ host, port, noDelay: true }) : connectTls({ host, port, ca });
+  const carrier = connect({ host, port, noDelay: true });
+  // On top of a connection of its own, which can be reset.
+  const socket = ca === undefined ? carrier : connectTls({ socket: carrier, host, ca });
   socket.allowHalfOpen = allowHalfOpen;
   const connection = new RawConnection(socket);
   await new Promise<void>((resolve, reject) => {

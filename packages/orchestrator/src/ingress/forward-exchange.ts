@@ -74,6 +74,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
     const { order, target, request } = this.#forward;
     const { host, port } = target;
     request.socket.once("close", this.#onClientGone);
+    if (hasBody(request)) watchHeldUpload(request);
     const tunnel = tunnelRequest(order, { id: this.#id, host, port, door: "http" }, this.#context);
     this.#running = this.#context.tunnels.open(tunnel, this);
   }
@@ -170,7 +171,6 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
       outgoing.end();
     });
     request.pipe(outgoing, { end: false });
-    watchHeldUpload(request);
   }
 
   readonly #onProgress = (): void => {

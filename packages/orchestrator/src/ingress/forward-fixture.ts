@@ -1,10 +1,12 @@
 /** A proxy door without authentication, whose tunnels lead to loopback without any agent: for the tests of forwarding. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import { silentLogger } from "@porchlight/runtime/logger";
 import { parseCidrs, parsePorts } from "@porchlight/runtime/target-policy";
+import type { TestCertificate } from "@porchlight/testkit/certificate";
 import { listenOnLoopback } from "@porchlight/testkit/listen";
 import type { TunnelExchange } from "../agents/link.ts";
 import type {
@@ -162,9 +164,10 @@ export interface ForwardDoor extends AsyncDisposable {
   readonly server: Server;
 }
 
-/** Listens on any free loopback port. */
+/** Listens on any free loopback port, with TLS when it is given a certificate. */
 export async function startForwardDoor(
   options: Partial<ForwarderOptions> = {},
+  certificate?: TestCertificate,
 ): Promise<ForwardDoor> {
   const tunnels = new PlainTunnels();
   const forwarder = createForwarder({
@@ -176,7 +179,11 @@ export async function startForwardDoor(
     logger: silentLogger(),
     ...options,
   });
-  const server = createServer({ shouldUpgradeCallback: isWebSocket, requireHostHeader: false });
+  const rules = { shouldUpgradeCallback: isWebSocket, requireHostHeader: false };
+  const server =
+    certificate === undefined
+      ? createServer(rules)
+      : createSecureServer({ ...rules, cert: certificate.cert, key: certificate.key });
   listenFor(server, forwarder);
   const port = await listenOnLoopback(server);
   const sockets = new Set<Socket>();
