@@ -1,9 +1,10 @@
 /** Requests that ask to become a WebSocket, forwarded (faults P12). */
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { Problem } from "@porchlight/protocol/job";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { until } from "@porchlight/testkit/until";
 import { WebSocket, WebSocketServer } from "ws";
@@ -248,6 +249,39 @@ test("faults A28: a client that ends before the answer leaves the exit", async (
   await until("the request at the target", () => target.received.length === 1);
   client.socket.end();
   await until("the target to be left", () => door.tunnels.last.abortedWith === "cancelled", 1_000);
+});
+
+test("faults A28: a client that resets while it is held up leaves the exit, connected or not", async () => {
+  await using target = await startRawTarget(() => undefined);
+  await using door = await startForwardDoor();
+  door.tunnels.isStuck = true;
+  using early = await openRaw(door.port);
+  early.write(upgradeText(target.origin));
+  await early.writeUntilHeld();
+  resetSocket(early.socket);
+  await until("the tunnel to be called off", () => door.tunnels.cancelled === 1, 2_000);
+  door.tunnels.isStuck = false;
+  using late = await openRaw(door.port);
+  late.write(upgradeText(target.origin));
+  await late.writeUntilHeld();
+  resetSocket(late.socket);
+  await until("the tunnel to be left", () => !door.tunnels.last.isOpen, 2_000);
+});
+
+test("a client that was held up is looked at no more once it is a WebSocket", async (context) => {
+  const stopped = context.mock.method(globalThis, "clearInterval").mock;
+  const held = new EventEmitter();
+  await using target = await startRawTarget((_, socket) => {
+    held.once("held", () => socket.write(SWITCH, "latin1"));
+  });
+  await using door = await startForwardDoor();
+  using client = await openRaw(door.port);
+  client.write(upgradeText(target.origin));
+  await until("the request at the target", () => target.received[0]?.endsWith(END));
+  await client.writeUntilHeld();
+  held.emit("held");
+  await client.untilText(END);
+  await until("the looks to stop", () => stopped.callCount() > 0, 2_000);
 });
 
 test("faults F11: a target that does not answer is 504", async () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import tls from "node:tls";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { testCertificate } from "@porchlight/testkit/certificate";
 import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { socketPair } from "@porchlight/testkit/socket-pair";
@@ -69,7 +70,9 @@ async function overTls(): Promise<Scene> {
   const { ca, cert, key } = await testCertificate();
   const server = tls.createServer({ cert, key, allowHalfOpen: true });
   const accepted = once(server, "secureConnection") as Promise<[Socket]>;
-  const peer = tls.connect({ port: await listenOnLoopback(server), host: "127.0.0.1", ca });
+  const carrier = connect({ port: await listenOnLoopback(server), host: "127.0.0.1" });
+  // On top of a connection of its own, which can be reset.
+  const peer = tls.connect({ socket: carrier, host: "127.0.0.1", ca });
   return new Scene(peer, (await accepted)[0], {
     async [Symbol.asyncDispose]() {
       server.close();
@@ -112,6 +115,33 @@ for (const [carrier, begin] of [
       scene.connect();
       assert.equal(scene.bytes.toString(), "question");
       await until("the end of its side", () => scene.ended);
+    });
+
+    test("faults A28: one that resets while it is held up has gone", async () => {
+      await using scene = await begin();
+      scene.peer.write(Buffer.alloc(8_000_000));
+      await until("it to be held up", () => scene.socket.isPaused());
+      resetSocket(scene.peer);
+      await until("it to be cancelled", () => scene.cancelled, 2_000);
+      assert.ok(scene.socket.destroyed);
+    });
+
+    test("one that was held up is looked at no more once its tunnel is open", async (context) => {
+      const stopped = context.mock.method(globalThis, "clearInterval").mock;
+      await using scene = await begin();
+      scene.peer.write(Buffer.alloc(8_000_000));
+      await until("it to be held up", () => scene.socket.isPaused());
+      scene.connect();
+      await until("the looks to stop", () => stopped.callCount() > 0, 2_000);
+    });
+
+    test("faults A28: one that has ended and resets then has gone", async () => {
+      await using scene = await begin();
+      scene.peer.end("question");
+      await until("its end", () => scene.socket.readableEnded && scene.peer.writableFinished);
+      assert.ok(!scene.cancelled);
+      resetSocket(scene.peer);
+      await until("it to be cancelled", () => scene.cancelled, 2_000);
     });
 
     test("one that ends without a word has gone", async () => {

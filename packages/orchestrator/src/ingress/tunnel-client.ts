@@ -7,12 +7,13 @@
  *
  * What the client sends meanwhile is held, no more of it than fills one window, and is the tunnel's first bytes
  * (faults P14). A client that ends its side without having sent anything has gone; one that has sent something waits for
- * the answer (faults P15).
+ * the answer (faults P15), unless it resets its connection (faults A28).
  */
 import type { Socket } from "node:net";
 import type { ProxyError } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import { ChunkQueue } from "@porchlight/runtime/chunk-queue";
+import { watchHeld } from "@porchlight/runtime/held-sockets";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import type { RoomyReads } from "@porchlight/runtime/roomy-reads";
 import { roomySocket } from "@porchlight/runtime/roomy-socket";
@@ -116,11 +117,13 @@ export class TunnelClient implements TunnelDoor {
     this.#early.push(chunk);
     if (this.#early.bytes < MAX_EARLY_BYTES) return true;
     this.#socket.pause();
+    this.#watch();
     return false;
   };
 
   readonly #onEnd = (): void => {
     if (this.#early.bytes === 0) this.#onGone();
+    else this.#watch();
   };
 
   readonly #onGone = (): void => {
@@ -128,6 +131,11 @@ export class TunnelClient implements TunnelDoor {
     this.#running?.cancel("The client went away");
     this.#socket.destroy();
   };
+
+  /** From here on nothing is read before the tunnel is open. */
+  #watch(): void {
+    watchHeld(this.#socket, () => this.#splice === undefined);
+  }
 
   #stopWaiting(): void {
     this.#socket.off("data", this.#hold);

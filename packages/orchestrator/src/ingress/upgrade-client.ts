@@ -1,6 +1,7 @@
 /** A client that asks to become a WebSocket: its connection is bare, and passes bytes once the target agrees (faults P12). */
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { watchHeld } from "@porchlight/runtime/held-sockets";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { Splice } from "@porchlight/runtime/splice";
 import type { ProxyError } from "@porchlight/protocol/errors";
@@ -87,6 +88,7 @@ export class UpgradeClient implements ForwardClient {
   readonly #hold = (chunk: Uint8Array): void => {
     this.#early.push(chunk);
     this.sink.pause();
+    watchHeld(this.sink, () => this.sink.isPaused());
   };
 
   readonly #onEnd = (): void => {
