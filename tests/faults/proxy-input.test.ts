@@ -100,6 +100,12 @@ const REFUSED: readonly Refused[] = [
     400,
     /colour/,
   ],
+  [
+    "a parameter that means nothing alone",
+    () => connect("example.com:443", basic("any-ttl-5m")),
+    400,
+    /\\"ttl\\" means nothing without/,
+  ],
   ["a bad value", () => get("http://example.com/", basic("any-cc-germany")), 400, /\\"cc\\"/],
   [
     "a place nobody knows",

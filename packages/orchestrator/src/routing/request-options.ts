@@ -72,10 +72,22 @@ function sessionOf(fields: RequestFields): SessionWish | undefined {
     const ttlMs = (sessionTtl ?? DEFAULT_TTL_SECONDS) * 1000;
     return { id: session, ttlMs, strict: sessionStrict ?? false };
   }
-  if (sessionTtl === undefined && sessionStrict === undefined) return undefined;
-  const field = sessionTtl === undefined ? "sessionStrict" : "sessionTtl";
-  throw new ProxyError("invalid_request", `"${field}" means nothing without "session"`);
+  const field = fieldWithoutSession(fields);
+  if (field === undefined) return undefined;
+  throw new ProxyError("invalid_request", `"${field}" ${NEEDS_SESSION}`);
 }
+
+/** A field that says how a session is to be, of a request that asks for none. */
+export function fieldWithoutSession(fields: RequestFields): SessionField | undefined {
+  if (fields.session !== undefined) return undefined;
+  return SESSION_FIELDS.find((field) => fields[field] !== undefined);
+}
+
+/** What is wrong with such a field. */
+export const NEEDS_SESSION = 'means nothing without "session"';
+
+const SESSION_FIELDS = ["sessionTtl", "sessionStrict"] as const;
+type SessionField = (typeof SESSION_FIELDS)[number];
 
 function refuseUnknowable({ country, region, city, asn }: Targeting, known: GeoKnowledge): void {
   if (!known.places && (country ?? region ?? city) !== undefined) {

@@ -65,7 +65,8 @@ describe("parseUsername", () => {
       ["10m", 600],
       ["1H", 3600],
     ] as const) {
-      assert.deepEqual(parseUsername(`u-ttl-${text}`, "shop"), { sessionTtl });
+      const fields = { session: "a", sessionTtl };
+      assert.deepEqual(parseUsername(`u-session-a-ttl-${text}`, "shop"), fields);
     }
   });
 
@@ -90,6 +91,9 @@ describe("parseUsername", () => {
       ["u-ttl-0", /"ttl" must be a time such as 30s, 10m or 1h, 24h at most$/],
       ["u-ttl-25h", /"ttl" must be a time such as 30s, 10m or 1h, 24h at most$/],
       ["u-ttl-1d", /"ttl" must be a time such as 30s, 10m or 1h, 24h at most$/],
+      ["u-ttl-5", /"ttl" means nothing without "session"$/],
+      ["u-sesstime-5-strict", /"sesstime" means nothing without "session"$/],
+      ["u-Const-cc-de", /"Const" means nothing without "session"$/],
       ["u-label-site", /"label" has to be KEY=VALUE/],
       ["u-label-=x", /"label" has to be KEY=VALUE/],
       ["u-label-site=", /"label" must have at least 1 character$/],

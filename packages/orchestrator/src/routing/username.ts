@@ -8,6 +8,7 @@ import { RequestFields } from "@porchlight/protocol/job";
 import { MAX_LABELS } from "@porchlight/protocol/limits";
 import { ruleOf } from "@porchlight/protocol/schema-rule";
 import { Compile } from "typebox/compile";
+import { fieldWithoutSession, NEEDS_SESSION } from "./request-options.ts";
 
 /** Longest username; SOCKS5 has 255 bytes at most. Characters. */
 export const MAX_USERNAME_CHARS = 1024;
@@ -48,8 +49,8 @@ type Draft = { -readonly [Field in keyof RequestFields]: RequestFields[Field] };
 /**
  * Reads a username. `keyName` is the name of the key that came with it: a username may begin with it even where
  * it holds dashes; any other name ends at the first dash.
- * @throws {ProxyError} `invalid_request` naming the parameter that is unknown, repeated, or has a bad value,
- * and never the value (faults F27)
+ * @throws {ProxyError} `invalid_request` naming the parameter that is unknown, repeated, means nothing here, or
+ * has a bad value, and never the value (faults F27)
  */
 export function parseUsername(username: string, keyName: string): RequestFields {
   if (username.length > MAX_USERNAME_CHARS) {
@@ -58,10 +59,14 @@ export function parseUsername(username: string, keyName: string): RequestFields 
   }
   const [...tokens] = parametersOf(username, keyName);
   const draft: Draft = {};
+  const written = new Map<keyof RequestFields, string>();
   while (tokens.length > 0) {
     const key = tokens.shift() ?? "";
-    takeParameter(draft, key, tokens);
+    written.set(takeParameter(draft, key, tokens), key);
   }
+  const field = fieldWithoutSession(draft);
+  // Told here, by the name that the client knows it by.
+  if (field !== undefined) throw bad(written.get(field) ?? field, NEEDS_SESSION);
   return draft;
 }
 
@@ -73,7 +78,8 @@ function parametersOf(username: string, keyName: string): readonly string[] {
   return username.split("-").slice(1);
 }
 
-function takeParameter(draft: Draft, key: string, tokens: string[]): void {
+/** Gives the field that it has set. */
+function takeParameter(draft: Draft, key: string, tokens: string[]): keyof RequestFields {
   const name = key.toLowerCase();
   const field = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
   if (field === undefined) {
@@ -85,7 +91,7 @@ function takeParameter(draft: Draft, key: string, tokens: string[]): void {
   if (Object.hasOwn(draft, field) && field !== "labels") throw bad(key, "is given twice");
   if (field === "sessionStrict") {
     draft.sessionStrict = true;
-    return;
+    return field;
   }
   const text = decode(key, tokens.shift());
   if (field === "labels") takeLabel(draft, key, text);
@@ -95,6 +101,7 @@ function takeParameter(draft: Draft, key: string, tokens: string[]): void {
   // Judged by the schema of the job API's fields: one rule for both doors.
   const { [field]: value } = draft;
   if (!SHAPE.Check({ [field]: value })) throw bad(key, ruleFor(field, value));
+  return field;
 }
 
 function ruleFor(field: keyof RequestFields, value: unknown): string {
