@@ -49,6 +49,23 @@ test("faults P14: bytes right behind CONNECT arrive, in the same packet and in l
   assert.match(answer, /"path":"\/echo\?early"/);
 });
 
+test("faults P14: so do those behind a CONNECT that says it has no body, and no other length is taken", async () => {
+  await using cluster = await startCluster();
+  await using target = await startTarget();
+  const request = "GET /echo?early HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const [length, status] of [
+    ["0", 200],
+    [String(request.length), 400],
+  ] as const) {
+    using connection = await openRaw(cluster.proxyPort);
+    const head = connectHead(`127.0.0.1:${target.port}`).slice(0, -2);
+    connection.write(`${head}Content-Length: ${length}\r\n\r\n${request}`);
+    await connection.untilText(status === 200 ? '"path":"/echo?early"' : "CONNECT has no body");
+    assert.equal(connection.statuses[0], status);
+  }
+  assert.equal(target.requests.length, 1);
+});
+
 test("faults P15: after the client's half-close the target still answers in full", async () => {
   await using cluster = await startCluster();
   await using target = await new Sockets((socket) => {

@@ -21,6 +21,7 @@ const good: readonly [what: string, head: RequestHead][] = [
   ["a length", head([...HOST, "Content-Length", "3"])],
   ["HTTP/1.0 without Host", head([], { httpVersion: "1.0" })],
   ["CONNECT", connect([...HOST, "Proxy-Authorization", "Basic eDp5"])],
+  ["CONNECT that says it has no body", connect([...HOST, "Content-Length", "0"])],
   ["names that only look like it", head([...HOST, "Hos", "", "x-transfer-encodin", "gzip"])],
 ];
 
@@ -52,6 +53,12 @@ const bad: readonly [fault: string, what: string, head: RequestHead][] = [
   ["P6", "an empty coding", head([...HOST, "Transfer-Encoding", ""])],
   ["P6", "a coding with a space", head([...HOST, "Transfer-Encoding", " chunked"])],
   ["P6", "CONNECT with a length", connect([...HOST, "Content-Length", "3"])],
+  ["P6", "CONNECT with a length that is no number", connect([...HOST, "Content-Length", "0x"])],
+  [
+    "P6",
+    "CONNECT with two lengths",
+    connect([...HOST, "Content-Length", "0", "content-length", "0"]),
+  ],
   ["P6", "CONNECT with a coding", connect([...HOST, "Transfer-Encoding", "chunked"])],
   ["P6", "HTTP/0.9", head(HOST, { httpVersion: "0.9" })],
   ["P6", "HTTP/2.0", head(HOST, { httpVersion: "2.0" })],

@@ -30,6 +30,8 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\//i;
 interface Seen {
   host: number;
   framing: number;
+  /** One of them announces a body. */
+  hasBody: boolean;
   credentials: number;
 }
 
@@ -45,7 +47,7 @@ export function judgeHead(head: RequestHead): HeadFlaw | undefined {
 }
 
 function judgeHeaders({ method, httpVersion, rawHeaders }: RequestHead): HeadFlaw | undefined {
-  const seen: Seen = { host: 0, framing: 0, credentials: 0 };
+  const seen: Seen = { host: 0, framing: 0, hasBody: false, credentials: 0 };
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const refusal = judgeHeader(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "", seen);
     if (refusal !== undefined) return flaw(refusal);
@@ -53,8 +55,8 @@ function judgeHeaders({ method, httpVersion, rawHeaders }: RequestHead): HeadFla
   if (seen.host > 1) return flaw("The request has more than one Host");
   if (seen.host === 0 && httpVersion === "1.1") return flaw("The request has no Host");
   if (seen.credentials > 1) return flaw("The request has more than one Proxy-Authorization");
-  // Its content would be the first bytes of the tunnel to one reader, and a body to another.
-  if (seen.framing > 0 && method === "CONNECT") return flaw("CONNECT has no body");
+  // It would be the first bytes of the tunnel to one reader, and a body to another. That there is none, WinINet says.
+  if (seen.hasBody && method === "CONNECT") return flaw("CONNECT has no body");
   if (seen.framing > 1) return flaw("The request's length is given more than once");
   return undefined;
 }
@@ -67,11 +69,14 @@ function judgeHeader(name: string, value: string, seen: Seen): string | undefine
       seen.host++;
       return HOST_AND_PORT.test(value) ? undefined : "The request's Host is no host";
     case 14:
-      if (name.toLowerCase() === "content-length") seen.framing++;
+      if (name.toLowerCase() !== "content-length") return undefined;
+      seen.framing++;
+      if (value !== "0") seen.hasBody = true;
       return undefined;
     case 17:
       if (name.toLowerCase() !== "transfer-encoding") return undefined;
       seen.framing++;
+      seen.hasBody = true;
       // Spaces and tabs around it are legal and gone (RFC 9110 §5.5); P6's ` chunked` is any other white space.
       return value.toLowerCase() === "chunked" ? undefined : "Only chunked is taken of codings";
     case 19:
