@@ -44,6 +44,8 @@ async function problemOf(client: RawConnection): Promise<Problem> {
     text,
     new RegExp(`^Proxy-Status: porchlight; error=[a-z_]+; details="${problem.code}"\r$`, "m"),
   );
+  const failed = problem.attempts?.at(-1);
+  assert.equal(failed?.error, failed && problem.code, "the attempt says why it failed");
   return problem;
 }
 
@@ -56,11 +58,12 @@ async function failure(url: string): Promise<Problem> {
   return problem;
 }
 
-async function failsWith(path: string, code: string, status: number): Promise<void> {
+async function failsWith(path: string, code: string, status: number): Promise<Problem> {
   const problem = await failure(target.origin + path).catch((cause: unknown) => {
     throw new Error(path, { cause });
   });
   assert.deepEqual([problem.code, problem.status], [code, status], path);
+  return problem;
 }
 
 /** The client has the head, and then a connection that breaks instead of an end that looks like one. */
@@ -74,9 +77,11 @@ async function isCut(client: RawConnection, path: string): Promise<void> {
 test("faults F11: a target that sends no head, or drips it, is 504 at the deadline", async () => {
   const ends = ["/hang", "/drip-head/200"].map(async (path) => {
     const startMs = performance.now();
-    await failsWith(path, "target_timeout", 504);
+    const { attempts = [] } = await failsWith(path, "target_timeout", 504);
     const tookMs = performance.now() - startMs;
     assert.ok(tookMs > DEADLINE_MS / 2 && tookMs < 2 * DEADLINE_MS, `${path} took ${tookMs} ms`);
+    const [{ ms } = { ms: 0 }] = attempts;
+    assert.ok(ms > DEADLINE_MS / 2 && ms < tookMs, `the attempt to ${path} took ${ms} ms`);
   });
   await Promise.all(ends);
   await until("the target's connections to be closed", () => target.openConnections === 0);

@@ -9,9 +9,10 @@
  * answer pass both ways at once, each held up by whoever is slow.
  */
 import type { IncomingMessage } from "node:http";
-import { ProxyError } from "@porchlight/protocol/errors";
+import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import { headerValue } from "@porchlight/protocol/header-list";
 import type { Attempt } from "@porchlight/protocol/job";
+import { roundMs } from "@porchlight/protocol/round-ms";
 import { createId } from "@porchlight/runtime/ids";
 import type { Splice } from "@porchlight/runtime/splice";
 import { jobHeaders } from "../http/answer-headers.ts";
@@ -56,6 +57,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
   readonly #id = createId("job");
   #running: RunningTunnel | undefined;
   #opened: OpenedTunnel | undefined;
+  #openedAtMs = 0;
   /** Takes what the tunnel brings. */
   #reader: TunnelSocket | Splice | undefined;
   #exchange: TargetExchange | undefined;
@@ -85,6 +87,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
     const { request, target, upgrade, maxForwards } = this.#forward;
     const socket = new TunnelSocket(opened.exchange);
     this.#opened = opened;
+    this.#openedAtMs = performance.now();
     this.#reader = socket;
     const headers = targetHeaders({
       headers: request.rawHeaders,
@@ -216,7 +219,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
     this.#fail(new ProxyError("target_timeout", message));
   };
 
-  #fail(error: ProxyError, attempts = this.#opened?.attempts, status?: number): void {
+  #fail(error: ProxyError, attempts = this.#brokenBy(error.code), status?: number): void {
     if (!this.#finish()) return;
     const { client, order, request } = this.#forward;
     request.unpipe();
@@ -228,6 +231,15 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
       ...(attempts !== undefined && { attempts }),
       ...(status !== undefined && { status }),
     });
+  }
+
+  /** The attempts, the last of which had connected and failed then. */
+  #brokenBy(code: ErrorCode): readonly Attempt[] | undefined {
+    const { attempts = [] } = this.#opened ?? {};
+    const last = attempts.at(-1);
+    if (last === undefined) return undefined;
+    const ms = roundMs(last.ms + performance.now() - this.#openedAtMs);
+    return [...attempts.slice(0, -1), { ...last, error: code, ms }];
   }
 
   /** Ends the tunnel, open or not yet. */

@@ -346,6 +346,7 @@ test("faults F15: a reset or an end before the head is 502 connection_reset, and
     const before = door.tunnels.opened.length;
     const problem = await failure(door, requestText(path));
     assert.equal(problem.code, "connection_reset", path);
+    assert.equal(problem.attempts?.at(-1)?.error, "connection_reset", path);
     assert.equal(door.tunnels.opened.length, before + 1);
   }
 });
