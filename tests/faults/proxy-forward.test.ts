@@ -132,12 +132,18 @@ test("faults F12: an endless body costs little memory, whether the client reads 
   await until("the target's connections to be closed", () => target.openConnections === 0);
 });
 
-test("faults F13: a body shorter than announced is a broken connection, never a short success", async () => {
-  for (const path of ["/cut/7", "/cut/0", "/cut-chunked"]) {
+test("faults F13: a body shorter than announced is a broken connection, never a short success, and logged as the target's", async () => {
+  const paths = ["/cut/7", "/cut/0", "/cut-chunked"];
+  const logged = (): number =>
+    cluster.orchestrator.logs.lines.filter(({ fields }) => fields["code"] === "response_truncated")
+      .length;
+  const before = logged();
+  for (const path of paths) {
     using client = await openRaw(cluster.proxyPort);
     client.write(forwardHead(target.origin + path));
     await isCut(client, path);
   }
+  await until("a line for each in the log", () => logged() === before + paths.length);
 });
 
 test("faults F13: two lengths that differ are a protocol error", async () => {

@@ -159,6 +159,16 @@ test("close: a target that does not end its side is left", async (context) => {
   assert.deepEqual(exchange.aborted, ["cancelled"]);
 });
 
+test("a reason that is told when the stream has closed is the one that the tunnel is broken off for", async () => {
+  const { socket, exchange } = open();
+  // As node:http does with a response that ends before time.
+  socket.destroy();
+  await once(socket, "close");
+  socket.abort(new ProxyError("response_truncated", "It was cut"));
+  await new Promise(setImmediate);
+  assert.deepEqual(exchange.aborted, ["response_truncated"]);
+});
+
 test("release: what is unread goes along, with its credit, and the tunnel is not broken off", () => {
   const { socket, exchange } = open();
   socket.on("error", () => undefined);

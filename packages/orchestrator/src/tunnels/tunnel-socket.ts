@@ -126,9 +126,9 @@ export class TunnelSocket extends Duplex {
     this.#payBack();
     this.#exchange.consume(this.#waiting.bytes);
     this.#waiting.takeAll();
-    // node:http destroys first, and says why behind it: whoever knows a reason gives it before.
+    // node:http destroys first, and says why some ticks behind it: whoever knows a reason gives it before.
     const isWhole = this.#hasEnded && this.writableFinished;
-    if (!this.#isReleased && !isWhole) process.nextTick(this.#abort, NOT_NEEDED);
+    if (!this.#isReleased && !isWhole) setImmediate(this.#abort, NOT_NEEDED);
     done(error);
   }
 
