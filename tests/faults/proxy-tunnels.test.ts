@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { startCluster } from "@porchlight/testkit/cluster";
-import { connectHead, openTunnel } from "@porchlight/testkit/proxy-client";
+import { connectHead, forwardHead, openTunnel } from "@porchlight/testkit/proxy-client";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
@@ -64,6 +64,31 @@ test("faults P14: so do those behind a CONNECT that says it has no body, and no 
     assert.equal(connection.statuses[0], status);
   }
   assert.equal(target.requests.length, 1);
+});
+
+test("a CONNECT behind a request that is under way is refused with the connection: their bytes would mix", async () => {
+  await using cluster = await startCluster();
+  await using target = await startTarget();
+  const connect = connectHead(`127.0.0.1:${target.port}`);
+  for (const [path, begun] of [
+    ["/hang", undefined],
+    ["/hang-body", "0123456789"],
+    ["/bytes/1000000", undefined],
+  ] as const) {
+    using client = await openRaw(cluster.proxyPort);
+    client.write(forwardHead(target.origin + path) + (begun === undefined ? connect : ""));
+    if (begun !== undefined) {
+      await client.untilText(begun);
+      client.write(connect);
+    }
+    await client.untilEnd();
+    assert.doesNotMatch(client.text, /Connection Established/, path);
+  }
+  using client = await openRaw(cluster.proxyPort);
+  client.write(forwardHead(`${target.origin}/status/201`));
+  await client.untilText("\r\n0\r\n\r\n");
+  client.write(connect);
+  await client.untilText("200 Connection Established");
 });
 
 test("faults P15: after the client's half-close the target still answers in full", async () => {

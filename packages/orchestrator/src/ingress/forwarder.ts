@@ -32,6 +32,8 @@ export interface Forwarder {
   forward(request: IncomingMessage, response: ServerResponse, order: DoorRequest): void;
   /** The same for one that asks to become a WebSocket; from here on nobody else listens to the socket. */
   upgrade(request: IncomingMessage, connection: BareConnection, order: DoorRequest): void;
+  /** Whether a request of this connection is under way: nothing else may write to it. */
+  isBusy(socket: Socket): boolean;
 }
 
 /** What a forwarder needs of its node. */
@@ -76,9 +78,13 @@ class TunnelForwarder implements Forwarder {
     this.#turns.take(response, () => exchange.start());
   }
 
+  isBusy(socket: Socket): boolean {
+    return this.#turns.isBusy(socket);
+  }
+
   upgrade(request: IncomingMessage, { socket, early }: BareConnection, order: DoorRequest): void {
     // What is left to be said on the connection would end up in the WebSocket.
-    if (this.#turns.isBusy(request.socket)) return void socket.destroy();
+    if (this.isBusy(request.socket)) return void socket.destroy();
     if (!(socket instanceof Socket)) return this.#refuseBody(socket, order);
     const client = new UpgradeClient(socket, early);
     const target = this.#judge(request, client, order)?.target;

@@ -206,6 +206,8 @@ export class ProxyDoor {
   readonly #onConnect = (request: IncomingMessage, stream: Duplex, early: Buffer): void => {
     stream.on("error", ignore);
     if (!(stream instanceof Socket)) return void stream.destroy();
+    // What is left to be said on the connection would end up in the tunnel.
+    if (this.#options.forwarder.isBusy(stream)) return void stream.destroy();
     this.#connect(stream, headOf(request), early);
   };
 
