@@ -46,7 +46,7 @@ export interface TargetOptions {
   readonly tls?: boolean;
   /** Address to listen on; default 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free one. */
+  /** Default 0: a free one. */
   readonly port?: number;
 }
 
