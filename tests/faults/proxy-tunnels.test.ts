@@ -66,24 +66,33 @@ test("faults P14: so do those behind a CONNECT that says it has no body, and no 
   assert.equal(target.requests.length, 1);
 });
 
-test("a CONNECT behind a request that is under way is refused with the connection: their bytes would mix", async () => {
+test("what takes a connection over behind a request that is under way ends it: their bytes would mix", async () => {
   await using cluster = await startCluster();
   await using target = await startTarget();
   const connect = connectHead(`127.0.0.1:${target.port}`);
-  for (const [path, begun] of [
-    ["/hang", undefined],
-    ["/hang-body", "0123456789"],
-    ["/bytes/1000000", undefined],
-  ] as const) {
-    using client = await openRaw(cluster.proxyPort);
-    client.write(forwardHead(target.origin + path) + (begun === undefined ? connect : ""));
-    if (begun !== undefined) {
-      await client.untilText(begun);
-      client.write(connect);
-    }
-    await client.untilEnd();
-    assert.doesNotMatch(client.text, /Connection Established/, path);
+  const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  const takeovers = {
+    "a CONNECT": connect,
+    "a CONNECT that is refused": connectHead(`127.0.0.1:${target.port}`, "porch_client_wrong"),
+    "a WebSocket": forwardHead(`${target.origin}/echo`, upgrade),
+    "a WebSocket that is refused": `GET ${target.origin}/ HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`,
+  };
+  for (const [what, takeover] of Object.entries(takeovers)) {
+    using silent = await openRaw(cluster.proxyPort);
+    silent.write(forwardHead(`${target.origin}/hang`) + takeover);
+    await silent.untilEnd();
+    assert.equal(silent.text, "", what);
+    using begun = await openRaw(cluster.proxyPort);
+    begun.write(forwardHead(`${target.origin}/hang-body`));
+    await begun.untilText("0123456789");
+    const { text } = begun;
+    begun.write(takeover);
+    await begun.untilEnd();
+    assert.equal(begun.text, text, what);
   }
+  const counted = (door: string): Promise<number> =>
+    cluster.metric(`proxy_refusals_total{door="${door}",code="invalid_request"}`);
+  assert.deepEqual([await counted("connect"), await counted("http")], [4, 4]);
   using client = await openRaw(cluster.proxyPort);
   client.write(forwardHead(`${target.origin}/status/201`));
   await client.untilText("\r\n0\r\n\r\n");

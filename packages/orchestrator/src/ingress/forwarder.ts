@@ -30,9 +30,12 @@ export interface BareConnection {
 export interface Forwarder {
   /** Answers the request, whatever happens; never throws. */
   forward(request: IncomingMessage, response: ServerResponse, order: DoorRequest): void;
-  /** The same for one that asks to become a WebSocket; from here on nobody else listens to the socket. */
+  /**
+   * The same for one that asks to become a WebSocket, on a connection that is not busy; from here on nobody else
+   * listens to the socket.
+   */
   upgrade(request: IncomingMessage, connection: BareConnection, order: DoorRequest): void;
-  /** Whether a request of this connection is under way: nothing else may write to it. */
+  /** Whether a request of this connection is under way: nothing but its answer may be written to it. */
   isBusy(socket: Socket): boolean;
 }
 
@@ -83,8 +86,6 @@ class TunnelForwarder implements Forwarder {
   }
 
   upgrade(request: IncomingMessage, { socket, early }: BareConnection, order: DoorRequest): void {
-    // What is left to be said on the connection would end up in the WebSocket.
-    if (this.isBusy(request.socket)) return void socket.destroy();
     if (!(socket instanceof Socket)) return this.#refuseBody(socket, order);
     const client = new UpgradeClient(socket, early);
     const target = this.#judge(request, client, order)?.target;

@@ -134,8 +134,9 @@ export class ProxyDoor {
 
   /** Takes the `upgrade` events of the server. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, early: Buffer): void {
-    const requestId = createId("req");
     socket.on("error", () => socket.destroy());
+    if (this.#endsIfBusy(request.socket, "http")) return;
+    const requestId = createId("req");
     try {
       const head = headOf(request);
       const flaw = this.#flawOf(head, "http");
@@ -206,10 +207,18 @@ export class ProxyDoor {
   readonly #onConnect = (request: IncomingMessage, stream: Duplex, early: Buffer): void => {
     stream.on("error", ignore);
     if (!(stream instanceof Socket)) return void stream.destroy();
-    // What is left to be said on the connection would end up in the tunnel.
-    if (this.#options.forwarder.isBusy(stream)) return void stream.destroy();
+    if (this.#endsIfBusy(stream, "connect")) return;
     this.#connect(stream, headOf(request), early);
   };
+
+  /** An answer that is still due would end up in the tunnel, and a refusal in that answer: such a connection ends. */
+  #endsIfBusy(socket: Socket, door: DoorName): boolean {
+    if (!this.#options.forwarder.isBusy(socket)) return false;
+    const message = "A tunnel was asked for behind a request that is not answered yet";
+    this.#noted(new ProxyError("invalid_request", message), createId("req"), door);
+    socket.destroy();
+    return true;
+  }
 
   #connect(socket: Socket, head: RequestHead, early: Buffer): void {
     const requestId = createId("req");
