@@ -6,6 +6,7 @@ import type { ProxyError } from "@porchlight/protocol/errors";
 import type { Open } from "@porchlight/protocol/message";
 import type { Stream, StreamHandler } from "@porchlight/protocol/stream";
 import type { Logger } from "@porchlight/runtime/logger";
+import { NO_SEAT, Roster, type Seated } from "@porchlight/runtime/roster";
 import type { TargetPolicy } from "@porchlight/runtime/target-policy";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { Fetch } from "./fetch.ts";
@@ -26,7 +27,7 @@ export interface WorkloadOptions {
 }
 
 /** A job or tunnel with what is said about it. */
-interface Running {
+interface Running extends Seated {
   readonly work: Work;
   readonly open: Open;
   readonly startedAtMs: number;
@@ -35,7 +36,7 @@ interface Running {
 /** The jobs and tunnels of this agent, across all its links. */
 export class Workload {
   readonly #options: WorkloadOptions;
-  readonly #running = new Set<Running>();
+  readonly #running = new Roster<Running>();
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
@@ -83,7 +84,7 @@ export class Workload {
       open.kind === "http"
         ? new Fetch(stream, open, { pool, policy, onEnded })
         : new Tunnel(stream, open, { policy, onEnded });
-    const running = { work, open, startedAtMs: performance.now() };
+    const running = { work, open, startedAtMs: performance.now(), seat: NO_SEAT };
     this.#running.add(running);
     work.start();
     return work;

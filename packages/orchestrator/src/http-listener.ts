@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "@porchlight/runtime/logger";
 import type { ListenAddress } from "@porchlight/runtime/settings-parsers";
+import { NO_SEAT, Roster, type Seated } from "@porchlight/runtime/roster";
 import { StartError } from "./start-error.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
@@ -65,13 +66,17 @@ export interface BoundAddress {
   readonly url: string;
 }
 
+interface Connection extends Seated {
+  readonly socket: Socket;
+}
+
 /** One listening server and every connection it has accepted. */
 export class HttpListener {
   readonly #server: Server | SecureServer;
   readonly #isSecure: boolean;
   readonly #logger: ListenerOptions["logger"];
   /** All of them, also those in a TLS handshake or upgraded, which the server's own list leaves out. */
-  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Roster<Connection>();
   #closing: Promise<void> | undefined;
 
   constructor({ tls, api, door, logger, requestTimeoutMs }: ListenerOptions) {
@@ -90,8 +95,9 @@ export class HttpListener {
     api.protect(this.#server);
     this.#server.on("upgrade", (...upgrade) => door.handleUpgrade(...upgrade));
     this.#server.on("connection", (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
+      const connection = { socket, seat: NO_SEAT };
+      this.#connections.add(connection);
+      socket.once("close", () => this.#connections.delete(connection));
     });
   }
 
@@ -134,7 +140,7 @@ export class HttpListener {
   }
 
   #destroySockets(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const { socket } of this.#connections) socket.destroy();
   }
 }
 

@@ -4,29 +4,35 @@ const NONE: readonly MuxStream[] = [];
 
 /** The streams open on a link, and those that wait to be served when the link next sends. */
 export class StreamTable {
-  readonly #streams = new Map<number, MuxStream>();
+  /** By id. Not a `Map`, whose outgrown tables keep what was in them from the collection of young objects. */
+  readonly #streams: Record<number, MuxStream> = {};
+  #size = 0;
   #creditsDue: MuxStream[] = [];
   #drainsDue: MuxStream[] = [];
 
   get size(): number {
-    return this.#streams.size;
+    return this.#size;
   }
 
   get(id: number): MuxStream | undefined {
-    return this.#streams.get(id);
+    return this.#streams[id];
   }
 
-  all(): IterableIterator<MuxStream> {
-    return this.#streams.values();
+  all(): readonly MuxStream[] {
+    return Object.values(this.#streams);
   }
 
   add(stream: MuxStream): void {
-    this.#streams.set(stream.id, stream);
+    this.#streams[stream.id] = stream;
+    this.#size++;
   }
 
   /** Whether it was there. */
   remove(stream: MuxStream): boolean {
-    return this.#streams.delete(stream.id);
+    if (this.#streams[stream.id] === undefined) return false;
+    delete this.#streams[stream.id];
+    this.#size--;
+    return true;
   }
 
   /** The stream has drained enough for credit to go back; `false` when that was known. */
@@ -60,7 +66,7 @@ export class StreamTable {
   /** The stream that holds most of what was received and not drained, if any holds something. */
   largestBacklog(): MuxStream | undefined {
     let largest: MuxStream | undefined;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.all()) {
       if (stream.backlogBytes > (largest?.backlogBytes ?? 0)) largest = stream;
     }
     return largest;

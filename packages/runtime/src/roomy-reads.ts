@@ -65,6 +65,7 @@ export class RoomyReads {
   close(): void {
     const buffer = this.#buffer;
     this.#buffer = undefined;
+    this.#view = undefined;
     this.#listener = undefined;
     if (buffer?.length !== ROOM_BYTES + FIRST_READ_BYTES) return;
     if (spareFirst.length < MAX_SPARE_FIRST) spareFirst.push(buffer);

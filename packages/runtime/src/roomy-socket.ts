@@ -2,7 +2,15 @@ import { Socket } from "node:net";
 import { readInto } from "./inner-reads.ts";
 import { RoomyReads, type RoomyListener } from "./roomy-reads.ts";
 
-const taken = new WeakMap<Socket, RoomyReads>();
+/**
+ * Where a socket keeps its reads. Not in a `WeakMap`: the garbage collection of young objects takes what such a map holds
+ * for needed, and every closed connection, which its reads lead back to, would stay until the next full one.
+ */
+const READS = Symbol("reads");
+
+interface ReadSocket extends Socket {
+  [READS]?: RoomyReads;
+}
 
 /**
  * Lets a TCP socket that was accepted be read into buffers of its own, from now on and for as long as it lives. Node
@@ -12,11 +20,12 @@ const taken = new WeakMap<Socket, RoomyReads>();
  * 16 KiB at most. Asked again, it gives the same reads.
  */
 export function roomySocket(accepted: Socket): RoomyReads | undefined {
-  const known = taken.get(accepted);
+  const socket: ReadSocket = accepted;
+  const known = socket[READS];
   if (known !== undefined || accepted.constructor !== Socket) return known;
   const reads = new RoomyReads();
   if (!readInto(accepted, reads.options)) return undefined;
-  taken.set(accepted, reads);
+  socket[READS] = reads;
   return reads;
 }
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { socketPair } from "@porchlight/testkit/socket-pair";
 import { until } from "@porchlight/testkit/until";
+import { youngSurvivors } from "@porchlight/testkit/young-survivors";
 import { readBlocks } from "./read-blocks.ts";
 import { Splice, type SpliceResult, type SpliceStream } from "./splice.ts";
 
@@ -222,4 +223,18 @@ test("a peer that has not ended its side may go on when the stream has ended", a
   await once(peer.resume(), "end");
   peer.write("still here");
   await until("what it sends", () => stream.text === "still here");
+});
+
+test("Splice: a tunnel that has ended is held by nothing, and least of all by its socket", async () => {
+  const survivors = await youngSurvivors(40, async () => {
+    await using joined = await join();
+    const { peer, stream, splice, results } = joined;
+    peer.resume().end("request");
+    await until("the request and its end", () => stream.text === "request" && stream.ended);
+    splice.onData(Buffer.from("answer"));
+    splice.onEnd();
+    await until("the end", () => results.length === 1);
+    return splice;
+  });
+  assert.ok(survivors < 10, `${survivors} of 40`);
 });

@@ -70,7 +70,7 @@ export class Splice {
     this.#waiting = options.early ?? new ChunkQueue();
     const socket = this.#socket;
     if (options.reads === undefined) socket.on("data", this.#onSocketData);
-    else options.reads.listener = (chunk, roomBytes) => this.#pass(chunk, roomBytes);
+    else options.reads.listener = this.#onRead;
     socket.on("end", this.#onSocketEnd);
     socket.on("drain", this.#onSocketDrain);
     socket.on("error", this.#onSocketError);
@@ -123,6 +123,9 @@ export class Splice {
     if (!this.#pass(chunk, 0)) this.#socket.pause();
   };
 
+  readonly #onRead = (chunk: Uint8Array, roomBytes: number): boolean =>
+    this.#pass(chunk, roomBytes);
+
   #pass(chunk: Uint8Array, roomBytes: number): boolean {
     this.#sentBytes += chunk.length;
     this.#options.onBytes?.("sent", chunk.length);
@@ -148,7 +151,22 @@ export class Splice {
     const isWhole = this.#streamEnded && (this.#closesWhole || this.#socket.writableFinished);
     if (isWhole && this.#socketEnded) this.#finish(undefined);
     else this.#broken(new ProxyError("connection_reset", "The connection was closed"));
+    this.#letGo();
   };
+
+  /**
+   * Nothing leads from the closed socket to the tunnel any more. Node's sockets outlive the collection of young objects:
+   * each is held by a function that V8 makes among the old ones (`onwrite` of its writable state). With the tunnel behind
+   * it, that is most of what a tunnel costs in memory.
+   */
+  #letGo(): void {
+    const socket = this.#socket;
+    socket.off("data", this.#onSocketData);
+    socket.off("end", this.#onSocketEnd);
+    socket.off("drain", this.#onSocketDrain);
+    socket.off("error", this.#onSocketError);
+    socket.off("close", this.#onSocketClose);
+  }
 
   /**
    * All has been read and written, so that closing says the same as ending, without a system call more. Not so under

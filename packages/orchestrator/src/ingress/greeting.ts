@@ -1,5 +1,6 @@
 /** The beginning of a connection: its first bytes tell what the client speaks, and have to come in time. */
 import type { Socket } from "node:net";
+import type { RoomyListener } from "@porchlight/runtime/roomy-reads";
 import { intoStream, roomySocket } from "@porchlight/runtime/roomy-socket";
 
 /** A client says what it wants within this: its first byte, and the whole of a SOCKS handshake. Milliseconds. */
@@ -38,9 +39,10 @@ function onceRead(socket: Socket, onFirst: (first: Buffer) => void): void {
     });
     return;
   }
-  reads.listener = (first) => {
+  const listener: RoomyListener = (first) => {
     reads.listener = intoStream(socket);
     onFirst(Buffer.from(first.buffer, first.byteOffset, first.length));
     return true;
   };
+  reads.listener = listener;
 }

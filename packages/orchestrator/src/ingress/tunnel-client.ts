@@ -100,6 +100,7 @@ export class TunnelClient implements TunnelDoor {
   onEnd(): void {
     this.#splice?.onEnd();
     // A client that neither reads the rest nor ends its own side would stay for ever.
+    if (this.#socket.destroyed) return;
     this.#socket.setTimeout(STALLED_READER_MS, () => resetSocket(this.#socket));
   }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Socket } from "node:net";
 import { test } from "node:test";
+import { youngSurvivors } from "@porchlight/testkit/young-survivors";
 import { Visitors } from "./visitors.ts";
 
 function setup({ perAddress = 2, perKey = 2 } = {}) {
@@ -63,4 +65,29 @@ test("Visitors.endKey: ends the connections of that key only", () => {
   );
   visitors.close();
   assert.ok(visits.every(({ socket }) => socket.destroyed));
+});
+
+test("Visitors.of: the visit of an open connection; behind its end, one that counts for nobody", async () => {
+  const { visitors, enter } = setup();
+  const { socket, visit } = enter();
+  assert.equal(visitors.of(socket), visit);
+  socket.destroy();
+  await once(socket, "close");
+  for (const late of [visit, visitors.of(socket)]) {
+    late.prove("key_1");
+    assert.equal(late.keyId, undefined);
+  }
+  assert.equal(visitors.open, 0);
+  visitors.of(socket);
+  assert.equal(enter().visit.isCrowded, false);
+});
+
+test("Visitors: a visit that is over is held by nothing", async () => {
+  const { enter } = setup({ perAddress: 1_000 });
+  const survivors = await youngSurvivors(100, () => {
+    const { visit, close } = enter();
+    close();
+    return visit;
+  });
+  assert.ok(survivors < 20, `${survivors} of 100`);
 });

@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { carrierOf } from "@porchlight/runtime/carrier-of";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
+import { NO_SEAT, Roster, type Seated } from "@porchlight/runtime/roster";
 
 /** How many connections are taken. */
 export interface VisitorCaps {
@@ -16,11 +17,20 @@ export interface VisitorCaps {
   readonly perKey: number;
 }
 
+/**
+ * Where a connection keeps its visit. Not in a `WeakMap`: the collection of young objects takes what that holds for needed,
+ * and the visit leads back to the connection.
+ */
+const VISIT = Symbol("visit");
+
+interface VisitedSocket extends Socket {
+  [VISIT]?: Visit | undefined;
+}
+
 /** The connections of one listener. */
 export class Visitors {
   readonly #caps: VisitorCaps;
-  readonly #visits = new Set<Visit>();
-  readonly #bySocket = new WeakMap<Socket, Visit>();
+  readonly #visits = new Roster<Visit>();
   readonly #addresses = new Tally();
   readonly #keys = new Tally();
 
@@ -34,22 +44,26 @@ export class Visitors {
   }
 
   /** Takes note of an accepted connection until it closes. */
-  enter(socket: Socket): Visit {
+  enter(socket: VisitedSocket): Visit {
     const visit = new Visit(socket, {
       ...this.#caps,
       addresses: this.#addresses,
       keys: this.#keys,
-      onLeave: () => this.#visits.delete(visit),
+      onLeave: () => {
+        socket[VISIT] = undefined;
+        this.#visits.delete(visit);
+      },
     });
+    if (visit.isOver) return visit;
+    socket[VISIT] = visit;
     this.#visits.add(visit);
-    this.#bySocket.set(socket, visit);
     return visit;
   }
 
   /** The visit of an accepted socket, or of the TLS one on top of it. */
   of(socket: Socket): Visit {
-    const carrier = carrierOf(socket);
-    return this.#bySocket.get(carrier) ?? this.enter(carrier);
+    const carrier: VisitedSocket = carrierOf(socket);
+    return carrier[VISIT] ?? this.enter(carrier);
   }
 
   /** Ends the connections that a key has opened. */
@@ -70,21 +84,31 @@ interface VisitParts extends VisitorCaps {
 }
 
 /** One connection. */
-export class Visit {
+export class Visit implements Seated {
+  /** Among those of its listener. */
+  seat = NO_SEAT;
   /** There were too many of its address when it came: `prove` refuses it. */
   readonly isCrowded: boolean;
   readonly #parts: VisitParts;
   readonly #address: string;
   readonly #socket: Socket;
   #keyId: string | undefined;
+  #isOver: boolean;
 
   constructor(socket: Socket, parts: VisitParts) {
     this.#parts = parts;
     this.#socket = socket;
     this.#address = socket.remoteAddress ?? "";
     this.isCrowded = parts.addresses.of(this.#address) >= parts.perAddress;
+    this.#isOver = socket.closed;
+    if (this.#isOver) return;
     parts.addresses.add(this.#address);
     socket.once("close", this.#leave);
+  }
+
+  /** The connection has closed, and counts no more. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Whose connection it is; `undefined` until it has proven itself. */
@@ -106,7 +130,7 @@ export class Visit {
    * @throws {ProxyError} `rate_limited` for one too many of its key
    */
   prove(keyId: string): void {
-    if (keyId === this.#keyId) return;
+    if (keyId === this.#keyId || this.#isOver) return;
     const { keys, perKey } = this.#parts;
     if (keys.of(keyId) >= perKey) {
       throw new ProxyError("rate_limited", `This key has ${perKey} connections open already`);
@@ -122,6 +146,7 @@ export class Visit {
   }
 
   readonly #leave = (): void => {
+    this.#isOver = true;
     this.#uncount();
     this.#parts.onLeave();
   };

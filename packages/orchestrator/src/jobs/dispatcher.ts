@@ -1,6 +1,7 @@
 /** Runs jobs on agents: the use case behind the job API and the forward proxy. */
 import { ProxyError } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
+import { Roster } from "@porchlight/runtime/roster";
 import type { SearchContext } from "./exit-search.ts";
 import type { Job, JobOutcome, JobSink, RunningJob } from "./job.ts";
 import { logJob } from "./job-log.ts";
@@ -16,7 +17,7 @@ interface DispatcherOptions extends Omit<SearchContext, "now"> {
 export class Dispatcher {
   readonly #context: RunContext;
   readonly #logger: Logger;
-  readonly #runs = new Set<JobRun>();
+  readonly #runs = new Roster<JobRun>();
   #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(options: DispatcherOptions) {

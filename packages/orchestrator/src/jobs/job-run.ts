@@ -12,6 +12,7 @@ import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { IDEMPOTENT_METHODS } from "@porchlight/protocol/job";
 import type { HttpHead } from "@porchlight/protocol/message";
+import { NO_SEAT, type Seated } from "@porchlight/runtime/roster";
 import { exitOf } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "./exit-search.ts";
 import { JobAttempt, type AttemptOwner } from "./job-attempt.ts";
@@ -25,10 +26,12 @@ export interface RunContext extends SearchContext {
 }
 
 /** One accepted job; its `outcome` settles exactly once and never rejects. */
-export class JobRun implements RunningJob, SearchOwner, AttemptOwner {
+export class JobRun implements RunningJob, SearchOwner, AttemptOwner, Seated {
   readonly job: Job;
   readonly outcome: Promise<JobOutcome>;
   readonly startedAtMs: number;
+  /** Among those under way. */
+  seat = NO_SEAT;
   /** The attempt under way, or the last one. */
   attempt: JobAttempt | undefined;
   readonly #sink: JobSink;

@@ -11,6 +11,7 @@
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Attempt, SessionView } from "@porchlight/protocol/job";
 import type { OpenTcp, TcpHead } from "@porchlight/protocol/message";
+import { NO_SEAT, type Seated } from "@porchlight/runtime/roster";
 import { exitOf } from "../agents/registry.ts";
 import { ExitSearch, type SearchContext, type SearchOwner } from "../jobs/exit-search.ts";
 import { agentTimeoutMs } from "../jobs/job-attempt.ts";
@@ -25,9 +26,11 @@ export interface TunnelContext extends SearchContext {
 }
 
 /** One accepted tunnel. Its door hears `onOpen` at most once, and of no end that it asked for itself. */
-export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner {
+export class Tunnel implements RunningTunnel, SearchOwner, TunnelAttemptOwner, Seated {
   readonly request: TunnelRequest;
   readonly startedAtMs: number;
+  /** Among those not yet ended. */
+  seat = NO_SEAT;
   /** The attempt under way, or the last one. */
   attempt: TunnelAttempt | undefined;
   /** All attempts; the one that serves is the last. */

@@ -2,6 +2,7 @@
 import { roundMs } from "@porchlight/protocol/round-ms";
 import { ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { Logger } from "@porchlight/runtime/logger";
+import { Roster } from "@porchlight/runtime/roster";
 import type { SearchContext } from "../jobs/exit-search.ts";
 import { sessionState } from "../jobs/job-log.ts";
 import { Tunnel, type TunnelContext } from "./tunnel.ts";
@@ -33,7 +34,7 @@ export interface TunnelCounts {
 export class Tunnels {
   readonly #context: TunnelContext;
   readonly #logger: Logger;
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #tunnels = new Roster<Tunnel>();
   readonly #ended: Record<string, number> = {};
   #sentBytes = 0;
   #receivedBytes = 0;
