@@ -1,6 +1,9 @@
 /**
  * Reads the socket of a link without a new buffer for each read. A link that is quiet reads into a place that
  * all quiet links share; one that has just read much has a block of its own, until it is quiet again.
+ *
+ * A large write of the peer comes as a row of full TLS records, each a read of its own. They are read one behind the
+ * other and handed on together: at the first that is not full, or at the end of the turn.
  */
 import type { Socket } from "node:net";
 import { type InnerReads, readInto } from "./inner-reads.ts";
@@ -32,6 +35,9 @@ export function readLink(socket: Socket, onChunk: (chunk: Buffer) => void): void
 class LinkReads implements InnerReads {
   readonly #onChunk: (chunk: Buffer) => void;
   #block: ReadBlock | undefined;
+  /** What of the block has been handed on. */
+  #handedBytes = 0;
+  #willHandOn = false;
   #smallReads = 0;
   #closed = false;
 
@@ -42,12 +48,11 @@ class LinkReads implements InnerReads {
   /** Called by Node when `bytes` have been read into the place that `buffer` gave. */
   readonly callback = (bytes: number): boolean => {
     const block = this.#block;
-    if (block === undefined) {
-      this.#onChunk(sharedPlace.subarray(0, bytes));
-    } else {
-      const start = block.usedBytes;
+    if (block === undefined) this.#onChunk(sharedPlace.subarray(0, bytes));
+    else {
       block.usedBytes += bytes;
-      this.#onChunk(block.bytes.subarray(start, block.usedBytes));
+      if (bytes === PLACE_BYTES && hasPlace(block)) this.#handOnSoon();
+      else this.#handOn();
     }
     this.#smallReads = bytes < BUSY_BYTES ? this.#smallReads + 1 : 0;
     if (this.#closed || this.#smallReads >= QUIET_READS) this.#giveUpBlock();
@@ -68,14 +73,39 @@ class LinkReads implements InnerReads {
     this.#giveUpBlock();
   }
 
-  #makeRoom(): void {
-    if (this.#block !== undefined && this.#block.usedBytes + PLACE_BYTES <= BLOCK_BYTES) return;
-    this.#giveUpBlock();
-    this.#block = readBlocks.acquire();
+  #handOnSoon(): void {
+    if (this.#willHandOn) return;
+    this.#willHandOn = true;
+    setImmediate(this.#handOnNow);
   }
 
+  readonly #handOnNow = (): void => {
+    this.#willHandOn = false;
+    this.#handOn();
+  };
+
+  #handOn(): void {
+    const block = this.#block;
+    if (block === undefined || this.#handedBytes === block.usedBytes) return;
+    const start = this.#handedBytes;
+    this.#handedBytes = block.usedBytes;
+    this.#onChunk(block.bytes.subarray(start, block.usedBytes));
+  }
+
+  #makeRoom(): void {
+    if (this.#block !== undefined && hasPlace(this.#block)) return;
+    this.#giveUpBlock();
+    this.#block = readBlocks.acquire();
+    this.#handedBytes = 0;
+  }
+
+  /** Everything in it has been handed on: the turn of the last read has ended before its socket closes. */
   #giveUpBlock(): void {
     if (this.#block !== undefined) readBlocks.release(this.#block);
     this.#block = undefined;
   }
+}
+
+function hasPlace({ usedBytes }: ReadBlock): boolean {
+  return usedBytes + PLACE_BYTES <= BLOCK_BYTES;
 }

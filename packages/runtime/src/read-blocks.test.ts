@@ -44,6 +44,35 @@ test("ReadBlocks: small pieces, and those of no block, are kept as copies", () =
   assert.equal(blocks.lent, 0);
 });
 
+test("ReadBlocks: small copies stand in one block, which is filled anew once none is needed", () => {
+  const blocks = new ReadBlocks();
+  const copies = ["a", "b"].map((text) => blocks.keep(Buffer.from(text)));
+  assert.equal(copies[0]?.buffer, copies[1]?.buffer);
+  assert.equal(copies.join(""), "ab");
+  assert.equal(blocks.lent, 1);
+  for (const copy of copies) blocks.drop(copy);
+  assert.equal(blocks.lent, 0);
+  const next = blocks.keep(Buffer.from("c"));
+  assert.deepEqual([next.buffer, next.byteOffset], [copies[0]?.buffer, copies[0]?.byteOffset]);
+});
+
+test("ReadBlocks: a full block of copies is given back when the last of them is dropped", () => {
+  const blocks = new ReadBlocks();
+  const kept: Uint8Array[] = [];
+  while (blocks.lent < 3) kept.push(blocks.keep(new Uint8Array(LARGE - 1)));
+  for (const copy of kept) blocks.drop(copy);
+  assert.equal(blocks.lent, 0);
+});
+
+test("faults F10: ReadBlocks copies into memory of its own what its blocks have no room for", () => {
+  const blocks = new ReadBlocks(1);
+  acquire(blocks);
+  const copy = blocks.keep(Buffer.from("small"));
+  assert.equal(String(copy), "small");
+  assert.equal(blocks.lent, 1);
+  blocks.drop(copy);
+});
+
 test("faults F10: ReadBlocks lends no more than its bound", () => {
   const blocks = new ReadBlocks(2);
   const first = acquire(blocks);

@@ -7,20 +7,24 @@
  *   acquire ──▶ read, hand on ──▶ release         a block is used again once nobody reads into it
  *                   │ keep ──▶ drop               and all that was kept of it has been dropped
  *
- * Small pieces are kept as copies, so that a byte that waits for a slow reader does not hold a block.
+ * Small pieces are kept as copies, all in one block until that is full, so that a byte that waits for a slow reader does
+ * not hold a block of its link.
  */
 
-/** Four TLS records: what arrives of a large frame together. Bytes. */
-export const BLOCK_BYTES = 64 * 1024;
+/**
+ * 17 TLS records: what a sender hands to its socket at once (256 KiB and the headers) arrives in one block, and is read as
+ * one. Bytes.
+ */
+export const BLOCK_BYTES = 17 * 16 * 1024;
 
-/** Blocks in use at most; beyond, what is kept is copied: bounds what slow readers can hold to 32 MiB. */
-const MAX_BLOCKS = 512;
+/** Blocks in use at most; beyond, what is kept is copied: bounds what slow readers can hold to 64 MiB. */
+const MAX_BLOCKS = 240;
 
 /** Blocks that wait to be used again at most; more are given back to the system. */
-const MAX_SPARE_BLOCKS = 64;
+const MAX_SPARE_BLOCKS = 16;
 
-/** Smaller pieces are copied when kept. Bytes. */
-const MIN_KEPT_BYTES = 2 * 1024;
+/** Smaller pieces are copied when kept: they are not to hold a block. Bytes. */
+const MIN_KEPT_BYTES = 8 * 1024;
 
 /** One block, filled from the front. */
 export interface ReadBlock {
@@ -42,6 +46,8 @@ export class ReadBlocks {
   readonly #spare: ReadBlock[] = [];
   readonly #lent = new Map<ArrayBufferLike, Lent>();
   readonly #maxBlocks: number;
+  /** Where small pieces are copied to. */
+  #copies: Lent | undefined;
 
   constructor(maxBlocks: number = MAX_BLOCKS) {
     this.#maxBlocks = maxBlocks;
@@ -49,16 +55,12 @@ export class ReadBlocks {
 
   /** Blocks that are read into or held. */
   get lent(): number {
-    return this.#lent.size;
+    return this.#copies?.kept === 0 ? this.#lent.size - 1 : this.#lent.size;
   }
 
   /** An empty block to read into; `undefined` when too many are in use. */
   acquire(): ReadBlock | undefined {
-    if (this.#lent.size >= this.#maxBlocks) return undefined;
-    const block = this.#spare.pop() ?? { bytes: Buffer.allocUnsafeSlow(BLOCK_BYTES), usedBytes: 0 };
-    block.usedBytes = 0;
-    this.#lent.set(block.bytes.buffer, { block, isFilling: true, kept: 0 });
-    return block;
+    return this.#lend()?.block;
   }
 
   /** Nothing more is read into the block. */
@@ -71,7 +73,8 @@ export class ReadBlocks {
 
   /** The piece for as long as it is needed: itself, until it is dropped, or a copy. */
   keep(piece: Uint8Array): Uint8Array {
-    const lent = piece.length < MIN_KEPT_BYTES ? undefined : this.#lent.get(piece.buffer);
+    if (piece.length < MIN_KEPT_BYTES) return this.#copy(piece);
+    const lent = this.#lent.get(piece.buffer);
     if (lent === undefined) return Buffer.from(piece);
     lent.kept++;
     return piece;
@@ -83,6 +86,38 @@ export class ReadBlocks {
     if (lent === undefined) return;
     lent.kept--;
     this.#takeBack(lent);
+  }
+
+  #lend(): Lent | undefined {
+    if (this.#lent.size >= this.#maxBlocks) return undefined;
+    const block = this.#spare.pop() ?? { bytes: Buffer.allocUnsafeSlow(BLOCK_BYTES), usedBytes: 0 };
+    block.usedBytes = 0;
+    const lent = { block, isFilling: true, kept: 0 };
+    this.#lent.set(block.bytes.buffer, lent);
+    return lent;
+  }
+
+  #copy(piece: Uint8Array): Uint8Array {
+    const lent = this.#placeForCopy(piece.length);
+    if (lent === undefined) return Buffer.from(piece);
+    const { block } = lent;
+    const start = block.usedBytes;
+    block.bytes.set(piece, start);
+    block.usedBytes += piece.length;
+    lent.kept++;
+    return block.bytes.subarray(start, block.usedBytes);
+  }
+
+  #placeForCopy(bytes: number): Lent | undefined {
+    const copies = this.#copies;
+    if (copies !== undefined) {
+      // Nobody needs what was copied before.
+      if (copies.kept === 0) copies.block.usedBytes = 0;
+      if (copies.block.usedBytes + bytes <= BLOCK_BYTES) return copies;
+      this.release(copies.block);
+    }
+    this.#copies = this.#lend();
+    return this.#copies;
   }
 
   #takeBack({ block, isFilling, kept }: Lent): void {
