@@ -168,3 +168,13 @@ test("decodeJson refuses what is not UTF-8 or not JSON", () => {
 test("encodeJsonFrame refuses what no peer would take", () => {
   assert.throws(() => encodeJsonFrame(FRAME.head, 1, "x".repeat(MAX_CONTROL_BYTES)), RangeError);
 });
+
+test("frames that are made one behind the other keep what they say, small and large", () => {
+  const texts = Array.from({ length: 2_000 }, (_, index) => `${index} – `.repeat(index % 1_000));
+  const frames = texts.map((text, index) => encodeJsonFrame(FRAME.head, index + 1, text));
+  for (const [index, frame] of frames.entries()) {
+    const [read] = framesOf(frame);
+    assert.ok(read);
+    assert.deepEqual([read.id, decodeJson(read.payload)], [index + 1, texts[index]]);
+  }
+});

@@ -94,8 +94,17 @@ export function checkFrame(type: number, bytes: number): void {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Where text is encoded, before it is copied into a frame of its size. */
-const encoded = new Uint8Array(MAX_CONTROL_BYTES);
+/** UTF-8 of one UTF-16 unit takes this much at most. Bytes. */
+const MAX_UNIT_BYTES = 3;
+
+/** Small frames lie side by side: memory of its own costs a frame more than all else that is done with it. Bytes. */
+const ROOM_BYTES = 16 * 1024;
+
+let room = new Uint8Array(ROOM_BYTES);
+let roomUsedBytes = 0;
+
+/** Where frames are made that do not fit there, before each is copied into memory of its own. */
+const largeRoom = new Uint8Array(HEADER_BYTES + MAX_CONTROL_BYTES);
 
 /**
  * A frame about `streamId` (0: the link) whose payload is `roomBytes` left free and then UTF-8 text.
@@ -103,15 +112,31 @@ const encoded = new Uint8Array(MAX_CONTROL_BYTES);
  */
 function encodeTextFrame(type: number, streamId: number, body: TextBody): Uint8Array {
   const { text, roomBytes } = body;
-  const { read, written } = encoder.encodeInto(text, encoded);
-  const bytes = roomBytes + written;
-  if (read < text.length || bytes > MAX_CONTROL_BYTES) {
+  const textStart = HEADER_BYTES + roomBytes;
+  const place = placeFor(textStart + text.length * MAX_UNIT_BYTES);
+  const { read, written } = encoder.encodeInto(text, place.subarray(textStart));
+  if (read < text.length) {
     throw new RangeError(`A control frame for ${text.length} characters is too large`);
   }
-  const frame = new Uint8Array(HEADER_BYTES + bytes);
-  writeHeader(frame, 0, { type, bytes, streamId });
-  frame.set(encoded.subarray(0, written), HEADER_BYTES + roomBytes);
-  return frame;
+  const bytes = roomBytes + written;
+  writeHeader(place, 0, { type, bytes, streamId });
+  return takeFrame(place, HEADER_BYTES + bytes);
+}
+
+/** Where a frame of at most so many bytes is made, until `takeFrame`. */
+function placeFor(maxBytes: number): Uint8Array {
+  if (maxBytes > ROOM_BYTES) return largeRoom;
+  if (roomUsedBytes + maxBytes > ROOM_BYTES) {
+    room = new Uint8Array(ROOM_BYTES);
+    roomUsedBytes = 0;
+  }
+  return room.subarray(roomUsedBytes);
+}
+
+function takeFrame(place: Uint8Array, bytes: number): Uint8Array {
+  if (place === largeRoom) return place.slice(0, bytes);
+  roomUsedBytes += bytes;
+  return place.subarray(0, bytes);
 }
 
 interface TextBody {

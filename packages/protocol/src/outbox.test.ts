@@ -153,3 +153,24 @@ test("faults G4: no message of an Outbox is larger than a peer takes, whatever i
   assert.ok(largestBytes > 250 * 1024);
   assert.ok(largestBytes <= MAX_MESSAGE_BYTES, `${largestBytes}`);
 });
+
+test("Outbox: messages that wait for their carrier stay as they are, however many follow", () => {
+  const outbox = new Outbox();
+  const sent: Buffer[] = [];
+  const waiting: OutgoingMessage[] = [];
+  for (let id = 1; id <= 20_000; id++) {
+    const source = new FakeSource(id);
+    const content = Buffer.alloc(id % 50 === 0 ? 9_000 : id % 97, id % 256);
+    source.queue.push(content, 0);
+    source.endAsked = true;
+    outbox.enqueue(source);
+    const message = outbox.take();
+    assert.ok(message);
+    sent.push(content);
+    waiting.push(message);
+  }
+  const { data } = read(waiting.map(carry));
+  for (const [index, content] of sent.entries()) {
+    assert.ok((data.get(index + 1) ?? Buffer.alloc(0)).equals(content), `message ${index + 1}`);
+  }
+});

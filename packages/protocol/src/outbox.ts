@@ -25,8 +25,12 @@ const CARRIER_ROOM_BYTES = 16;
 /** What a small frame costs in memory beside its bytes, about. Bytes. */
 const FRAME_COST_BYTES = 256;
 
-/** Room in which a message's headers and small payloads are put together, shared by all links: filling is synchronous. Bytes. */
-const scratch = new Uint8Array(2 * MESSAGE_TARGET_BYTES);
+/** Memory in which headers and small payloads of messages are put together, one behind the other. Bytes. */
+const ROOM_BYTES = 64 * 1024;
+
+/** Shared by all links: filling a message is synchronous. */
+let room = new Uint8Array(ROOM_BYTES);
+let roomUsedBytes = 0;
 
 /** The sending half of a stream, as the outbox sees it. */
 export interface Source {
@@ -145,10 +149,12 @@ interface FrameHeader {
   readonly streamId: number;
 }
 
-/** Puts one message together in the shared scratch room. */
+/** Puts one message together in the shared room. */
 class MessageBuilder {
   readonly #parts: Uint8Array[] = [];
-  #usedBytes = CARRIER_ROOM_BYTES;
+  /** Where the part that is being filled begins in the room, and where it ends so far. */
+  #startBytes = 0;
+  #endBytes = 0;
   #roomBytes = 0;
   totalBytes = 0;
 
@@ -165,9 +171,8 @@ class MessageBuilder {
       this.#roomBytes = roomBytes - HEADER_BYTES;
       return;
     }
-    if (this.#usedBytes + HEADER_BYTES > scratch.length) this.#cut();
-    writeHeader(scratch, this.#usedBytes, header);
-    this.#usedBytes += HEADER_BYTES;
+    const place = this.#reserve(HEADER_BYTES);
+    writeHeader(room, place, header);
     this.#put(payload);
   }
 
@@ -177,23 +182,41 @@ class MessageBuilder {
   }
 
   #put(bytes: Uint8Array): void {
-    if (bytes.length <= COPY_BYTES && this.#usedBytes + bytes.length <= scratch.length) {
-      scratch.set(bytes, this.#usedBytes);
-      this.#usedBytes += bytes.length;
+    if (bytes.length <= COPY_BYTES) {
+      const place = this.#reserve(bytes.length);
+      room.set(bytes, place);
       return;
     }
     this.#cut();
-    if (this.#parts.length === 0) this.#roomBytes = 0;
     this.#parts.push(bytes);
   }
 
-  /** Copies what stands in the scratch room out of it; the first part keeps the carrier's room in front. */
+  /** Makes the part longer; gives where in the room that is. */
+  #reserve(bytes: number): number {
+    if (this.#endBytes + bytes > ROOM_BYTES) this.#cut();
+    if (this.#endBytes === 0) this.#begin(bytes);
+    const place = this.#endBytes;
+    this.#endBytes += bytes;
+    return place;
+  }
+
+  /** The first part keeps the carrier's room in front. */
+  #begin(bytes: number): void {
+    const freeBytes = this.#parts.length === 0 ? CARRIER_ROOM_BYTES : 0;
+    if (roomUsedBytes + freeBytes + bytes > ROOM_BYTES) {
+      room = new Uint8Array(ROOM_BYTES);
+      roomUsedBytes = 0;
+    }
+    if (this.#parts.length === 0) this.#roomBytes = freeBytes;
+    this.#startBytes = roomUsedBytes + freeBytes;
+    this.#endBytes = this.#startBytes;
+  }
+
   #cut(): void {
-    if (this.#usedBytes === CARRIER_ROOM_BYTES) return;
-    const copy = scratch.slice(0, this.#usedBytes);
-    if (this.#parts.length === 0) this.#roomBytes = CARRIER_ROOM_BYTES;
-    this.#parts.push(copy.subarray(CARRIER_ROOM_BYTES));
-    this.#usedBytes = CARRIER_ROOM_BYTES;
+    if (this.#endBytes === 0) return;
+    this.#parts.push(room.subarray(this.#startBytes, this.#endBytes));
+    roomUsedBytes = this.#endBytes;
+    this.#endBytes = 0;
   }
 }
 
