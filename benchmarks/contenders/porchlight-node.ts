@@ -10,9 +10,11 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { createLogger } from "@porchlight/runtime/logger";
+import { beginYoung } from "@porchlight/runtime/young-objects";
 import { readConfig } from "porchlight/config";
 import { startNode } from "porchlight/node";
 
+beginYoung();
 const reading = readConfig({ env: process.env, argv: [] });
 if (reading.kind !== "values") throw new Error(JSON.stringify(reading));
 const logger = createLogger({ name: "orchestrator", level: reading.values.logLevel });

@@ -3,6 +3,7 @@ import process from "node:process";
 import { createLogger, secrets } from "@porchlight/runtime/logger";
 import { printReading } from "@porchlight/runtime/settings";
 import { onSignals } from "@porchlight/runtime/shutdown";
+import { beginYoung } from "@porchlight/runtime/young-objects";
 import { startAgent } from "./agent.ts";
 import { type AgentConfig, readConfig } from "./config.ts";
 
@@ -14,6 +15,7 @@ if (reading.kind === "values") run(reading.values);
 else process.exitCode = printReading(reading, process);
 
 function run(config: AgentConfig): void {
+  beginYoung();
   secrets.register(config.key);
   const logger = createLogger({ name: "agent", level: config.logLevel });
   // Nobody restarts it at a home, and what an error leaves behind ends at its own deadline: it goes on.

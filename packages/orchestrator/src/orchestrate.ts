@@ -2,6 +2,7 @@ import process from "node:process";
 import { createLogger, type Logger } from "@porchlight/runtime/logger";
 import { printReading } from "@porchlight/runtime/settings";
 import { onSignals } from "@porchlight/runtime/shutdown";
+import { beginYoung } from "@porchlight/runtime/young-objects";
 import { readConfig } from "./config.ts";
 import { startNode } from "./node.ts";
 import { StartError } from "./start-error.ts";
@@ -15,6 +16,7 @@ export async function orchestrate(flags: readonly string[]): Promise<number> {
   if (reading.kind !== "values") return printReading(reading, process);
   const logger = createLogger({ name: "orchestrator", level: reading.values.logLevel });
   logWhatNobodyCaught(logger);
+  beginYoung();
   try {
     const node = await startNode(reading.values, { logger });
     onSignals(async (signal) => {
