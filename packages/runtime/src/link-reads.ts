@@ -7,10 +7,7 @@
  */
 import type { Socket } from "node:net";
 import { type InnerReads, readInto } from "./inner-reads.ts";
-import { BLOCK_BYTES, readBlocks, type ReadBlock } from "./read-blocks.ts";
-
-/** Most bytes of one read: what one TLS record holds. Bytes. */
-const PLACE_BYTES = 16 * 1024;
+import { PLACE_BYTES, readBlocks, type ReadBlock } from "./read-blocks.ts";
 
 /** A link that reads at least this much at once is busy. Bytes. */
 const BUSY_BYTES = 4 * 1024;
@@ -35,7 +32,8 @@ export function readLink(socket: Socket, onChunk: (chunk: Buffer) => void): void
 class LinkReads implements InnerReads {
   readonly #onChunk: (chunk: Buffer) => void;
   #block: ReadBlock | undefined;
-  /** What of the block has been handed on. */
+  /** The place of the block that is read into next, and what stands before it and has been handed on. */
+  #place = 0;
   #handedBytes = 0;
   #willHandOn = false;
   #smallReads = 0;
@@ -50,9 +48,10 @@ class LinkReads implements InnerReads {
     const block = this.#block;
     if (block === undefined) this.#onChunk(sharedPlace.subarray(0, bytes));
     else {
+      this.#place++;
       block.usedBytes += bytes;
-      if (bytes === PLACE_BYTES && hasPlace(block)) this.#handOnSoon();
-      else this.#handOn();
+      if (bytes === PLACE_BYTES && this.#place < block.places.length) this.#handOnSoon();
+      else this.#handOn(block);
     }
     this.#smallReads = bytes < BUSY_BYTES ? this.#smallReads + 1 : 0;
     if (this.#closed || this.#smallReads >= QUIET_READS) this.#giveUpBlock();
@@ -62,10 +61,7 @@ class LinkReads implements InnerReads {
 
   /** Where the next read goes. */
   readonly buffer = (): Uint8Array => {
-    const block = this.#block;
-    return block === undefined
-      ? sharedPlace
-      : block.bytes.subarray(block.usedBytes, block.usedBytes + PLACE_BYTES);
+    return this.#block?.places[this.#place] ?? sharedPlace;
   };
 
   close(): void {
@@ -81,21 +77,23 @@ class LinkReads implements InnerReads {
 
   readonly #handOnNow = (): void => {
     this.#willHandOn = false;
-    this.#handOn();
+    if (this.#block !== undefined) this.#handOn(this.#block);
   };
 
-  #handOn(): void {
-    const block = this.#block;
-    if (block === undefined || this.#handedBytes === block.usedBytes) return;
+  #handOn(block: ReadBlock): void {
+    const { usedBytes } = block;
     const start = this.#handedBytes;
+    if (start === usedBytes) return;
+    block.usedBytes = this.#place * PLACE_BYTES;
     this.#handedBytes = block.usedBytes;
-    this.#onChunk(block.bytes.subarray(start, block.usedBytes));
+    this.#onChunk(block.bytes.subarray(start, usedBytes));
   }
 
   #makeRoom(): void {
-    if (this.#block !== undefined && hasPlace(this.#block)) return;
+    if (this.#block !== undefined && this.#place < this.#block.places.length) return;
     this.#giveUpBlock();
     this.#block = readBlocks.acquire();
+    this.#place = 0;
     this.#handedBytes = 0;
   }
 
@@ -104,8 +102,4 @@ class LinkReads implements InnerReads {
     if (this.#block !== undefined) readBlocks.release(this.#block);
     this.#block = undefined;
   }
-}
-
-function hasPlace({ usedBytes }: ReadBlock): boolean {
-  return usedBytes + PLACE_BYTES <= BLOCK_BYTES;
 }

@@ -106,3 +106,13 @@ test("ReadBlocks: nothing that is kept is ever overwritten", () => {
     }),
   );
 });
+
+test("ReadBlocks: what is dropped once too often gives no block back twice", () => {
+  const blocks = new ReadBlocks();
+  const first = acquire(blocks);
+  const kept = blocks.keep(first.bytes.subarray(0, LARGE));
+  blocks.release(first);
+  for (let times = 0; times < 2; times++) blocks.drop(kept);
+  assert.equal(blocks.lent, 0);
+  assert.notEqual(acquire(blocks), acquire(blocks));
+});

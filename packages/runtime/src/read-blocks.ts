@@ -11,11 +11,11 @@
  * not hold a block of its link.
  */
 
-/**
- * 17 TLS records: what a sender hands to its socket at once (256 KiB and the headers) arrives in one block, and is read as
- * one. Bytes.
- */
-export const BLOCK_BYTES = 17 * 16 * 1024;
+/** One read, which is what one TLS record holds at most. Bytes. */
+export const PLACE_BYTES = 16 * 1024;
+
+/** What a sender hands to its socket at once (256 KiB and the headers) arrives in one block, and is read as one. Bytes. */
+export const BLOCK_BYTES = 17 * PLACE_BYTES;
 
 /** Blocks in use at most; beyond, what is kept is copied: bounds what slow readers can hold to 64 MiB. */
 const MAX_BLOCKS = 240;
@@ -29,25 +29,34 @@ const MIN_KEPT_BYTES = 8 * 1024;
 /** One block, filled from the front. */
 export interface ReadBlock {
   readonly bytes: Buffer;
+  /** Its memory in pieces of `PLACE_BYTES`. */
+  readonly places: readonly Buffer[];
   /** What has been read into it. Bytes. */
   usedBytes: number;
 }
 
-interface Lent {
-  readonly block: ReadBlock;
+/** A block and who needs it. */
+interface Block extends ReadBlock {
   /** Still read into. */
   isFilling: boolean;
   /** Pieces kept and not dropped. */
   kept: number;
 }
 
+/** Where the memory of a block keeps that; a `Map` would be asked more dearly. */
+const BLOCK = Symbol("block");
+
+interface BlockMemory extends ArrayBuffer {
+  [BLOCK]?: Block;
+}
+
 /** A bounded stock of blocks, and who still needs what of them. */
 export class ReadBlocks {
-  readonly #spare: ReadBlock[] = [];
-  readonly #lent = new Map<ArrayBufferLike, Lent>();
+  readonly #spare: Block[] = [];
+  #lent = 0;
   readonly #maxBlocks: number;
   /** Where small pieces are copied to. */
-  #copies: Lent | undefined;
+  #copies: Block | undefined;
 
   constructor(maxBlocks: number = MAX_BLOCKS) {
     this.#maxBlocks = maxBlocks;
@@ -55,76 +64,91 @@ export class ReadBlocks {
 
   /** Blocks that are read into or held. */
   get lent(): number {
-    return this.#copies?.kept === 0 ? this.#lent.size - 1 : this.#lent.size;
+    return this.#copies?.kept === 0 ? this.#lent - 1 : this.#lent;
   }
 
   /** An empty block to read into; `undefined` when too many are in use. */
   acquire(): ReadBlock | undefined {
-    return this.#lend()?.block;
+    return this.#lend();
   }
 
   /** Nothing more is read into the block. */
-  release(block: ReadBlock): void {
-    const lent = this.#lent.get(block.bytes.buffer);
-    if (lent === undefined) return;
-    lent.isFilling = false;
-    this.#takeBack(lent);
+  release({ bytes }: ReadBlock): void {
+    const block = blockOf(bytes);
+    if (block?.isFilling !== true) return;
+    block.isFilling = false;
+    this.#takeBack(block);
   }
 
   /** The piece for as long as it is needed: itself, until it is dropped, or a copy. */
   keep(piece: Uint8Array): Uint8Array {
     if (piece.length < MIN_KEPT_BYTES) return this.#copy(piece);
-    const lent = this.#lent.get(piece.buffer);
-    if (lent === undefined) return Buffer.from(piece);
-    lent.kept++;
+    const block = blockOf(piece);
+    if (block === undefined) return Buffer.from(piece);
+    block.kept++;
     return piece;
   }
 
   /** What `keep` gave is not needed any more; once for each `keep`. */
   drop(kept: Uint8Array): void {
-    const lent = this.#lent.get(kept.buffer);
-    if (lent === undefined) return;
-    lent.kept--;
-    this.#takeBack(lent);
+    const block = blockOf(kept);
+    if (block === undefined || block.kept === 0) return;
+    block.kept--;
+    this.#takeBack(block);
   }
 
-  #lend(): Lent | undefined {
-    if (this.#lent.size >= this.#maxBlocks) return undefined;
-    const block = this.#spare.pop() ?? { bytes: Buffer.allocUnsafeSlow(BLOCK_BYTES), usedBytes: 0 };
+  #lend(): Block | undefined {
+    if (this.#lent >= this.#maxBlocks) return undefined;
+    this.#lent++;
+    const block = this.#spare.pop() ?? createBlock();
     block.usedBytes = 0;
-    const lent = { block, isFilling: true, kept: 0 };
-    this.#lent.set(block.bytes.buffer, lent);
-    return lent;
+    block.isFilling = true;
+    return block;
   }
 
   #copy(piece: Uint8Array): Uint8Array {
-    const lent = this.#placeForCopy(piece.length);
-    if (lent === undefined) return Buffer.from(piece);
-    const { block } = lent;
+    const block = this.#placeForCopy(piece.length);
+    if (block === undefined) return Buffer.from(piece);
     const start = block.usedBytes;
     block.bytes.set(piece, start);
     block.usedBytes += piece.length;
-    lent.kept++;
+    block.kept++;
     return block.bytes.subarray(start, block.usedBytes);
   }
 
-  #placeForCopy(bytes: number): Lent | undefined {
+  #placeForCopy(bytes: number): Block | undefined {
     const copies = this.#copies;
     if (copies !== undefined) {
       // Nobody needs what was copied before.
-      if (copies.kept === 0) copies.block.usedBytes = 0;
-      if (copies.block.usedBytes + bytes <= BLOCK_BYTES) return copies;
-      this.release(copies.block);
+      if (copies.kept === 0) copies.usedBytes = 0;
+      if (copies.usedBytes + bytes <= BLOCK_BYTES) return copies;
+      this.release(copies);
     }
     this.#copies = this.#lend();
     return this.#copies;
   }
 
-  #takeBack({ block, isFilling, kept }: Lent): void {
-    if (isFilling || kept > 0) return;
-    this.#lent.delete(block.bytes.buffer);
+  #takeBack(block: Block): void {
+    if (block.isFilling || block.kept > 0) return;
+    this.#lent--;
     if (this.#spare.length < MAX_SPARE_BLOCKS) this.#spare.push(block);
   }
+}
+
+function blockOf({ buffer }: Uint8Array): Block | undefined {
+  return (buffer as BlockMemory)[BLOCK];
+}
+
+function createBlock(): Block {
+  const bytes = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  const places: Buffer[] = [];
+  for (let start = 0; start < BLOCK_BYTES; start += PLACE_BYTES) {
+    places.push(bytes.subarray(start, start + PLACE_BYTES));
+  }
+  const block = { bytes, places, usedBytes: 0, isFilling: false, kept: 0 };
+  const memory: BlockMemory = bytes.buffer;
+  memory[BLOCK] = block;
+  return block;
 }
 
 /** The blocks of all links of this process. */

@@ -22,21 +22,42 @@ const GIVE_AWAY_BYTES = 8 * 1024;
 const MAX_SPARE_LARGE = 64;
 const MAX_SPARE_FIRST = 256;
 
-const spareLarge: Buffer[] = [];
-const spareFirst: Buffer[] = [];
+/** Where a socket is read into. */
+interface Place {
+  readonly buffer: Buffer;
+  /** The buffer without its room. */
+  readonly view: Buffer;
+  /** Where what was read into it ends, while it is given away; else 0. */
+  endBytes: number;
+}
 
-/** Buffer given away → where what was read into it ends. */
-const givenAway = new WeakMap<ArrayBufferLike, number>();
+/** Where the memory of a place keeps that; a `WeakMap` would be asked more dearly. */
+const PLACE = Symbol("place");
+
+interface PlaceMemory extends ArrayBuffer {
+  [PLACE]?: Place;
+}
+
+const spareLarge: Place[] = [];
+const spareFirst: Place[] = [];
+
+function createPlace(readBytes: number): Place {
+  const buffer = Buffer.allocUnsafeSlow(ROOM_BYTES + readBytes);
+  const place = { buffer, view: buffer.subarray(ROOM_BYTES), endBytes: 0 };
+  const memory: PlaceMemory = buffer.buffer;
+  memory[PLACE] = place;
+  return place;
+}
 
 /**
  * A carrier has written this, and nobody looks at it any more. What stands before it in its buffer has been written
  * earlier: a stream is sent in order.
  */
-export function returnRead(written: Uint8Array): void {
-  const { buffer, byteOffset, length } = written;
-  if (givenAway.get(buffer) !== byteOffset + length) return;
-  givenAway.delete(buffer);
-  if (spareLarge.length < MAX_SPARE_LARGE) spareLarge.push(Buffer.from(buffer));
+export function returnRead({ buffer, byteOffset, length }: Uint8Array): void {
+  const place = (buffer as PlaceMemory)[PLACE];
+  if (place?.endBytes !== byteOffset + length) return;
+  place.endBytes = 0;
+  if (spareLarge.length < MAX_SPARE_LARGE) spareLarge.push(place);
 }
 
 /** Takes a chunk that has `roomBytes` free bytes in front of it; `false` stops the reading until `resume`. */
@@ -44,9 +65,7 @@ export type RoomyListener = (chunk: Uint8Array, roomBytes: number) => boolean;
 
 /** The reads of one socket: 4 KiB at first, 64 KiB once a read has filled that; large ones come with room in front. */
 export class RoomyReads {
-  #buffer: Buffer | undefined;
-  /** What of it is read into. */
-  #view: Uint8Array | undefined;
+  #place: Place | undefined;
   #readBytes = FIRST_READ_BYTES;
   #listener: RoomyListener | undefined;
 
@@ -63,38 +82,36 @@ export class RoomyReads {
 
   /** Nothing is read any more: the socket is closed. Idempotent. */
   close(): void {
-    const buffer = this.#buffer;
-    this.#buffer = undefined;
-    this.#view = undefined;
+    const place = this.#place;
+    this.#place = undefined;
     this.#listener = undefined;
-    if (buffer?.length !== ROOM_BYTES + FIRST_READ_BYTES) return;
-    if (spareFirst.length < MAX_SPARE_FIRST) spareFirst.push(buffer);
+    if (place?.view.length !== FIRST_READ_BYTES) return;
+    if (spareFirst.length < MAX_SPARE_FIRST) spareFirst.push(place);
   }
 
   #next(): Uint8Array {
-    const isFirst = this.#readBytes === FIRST_READ_BYTES;
-    this.#buffer ??= (isFirst ? spareFirst : spareLarge).pop();
-    this.#buffer ??= Buffer.allocUnsafeSlow(ROOM_BYTES + this.#readBytes);
-    if (this.#view?.buffer !== this.#buffer.buffer) this.#view = this.#buffer.subarray(ROOM_BYTES);
-    return this.#view;
+    const spare = this.#readBytes === FIRST_READ_BYTES ? spareFirst : spareLarge;
+    this.#place ??= spare.pop() ?? createPlace(this.#readBytes);
+    return this.#place.view;
   }
 
   #onRead(bytes: number): boolean {
-    const buffer = this.#buffer;
-    if (buffer === undefined || this.#listener === undefined) return false;
+    const place = this.#place;
+    if (place === undefined || this.#listener === undefined) return false;
+    const { view } = place;
     if (bytes >= GIVE_AWAY_BYTES) {
-      this.#buffer = undefined;
-      givenAway.set(buffer.buffer, ROOM_BYTES + bytes);
-      return this.#listener(buffer.subarray(ROOM_BYTES, ROOM_BYTES + bytes), ROOM_BYTES);
+      this.#place = undefined;
+      place.endBytes = ROOM_BYTES + bytes;
+      return this.#listener(view.subarray(0, bytes), ROOM_BYTES);
     }
     const copy = Buffer.allocUnsafe(bytes);
-    buffer.copy(copy, 0, ROOM_BYTES, ROOM_BYTES + bytes);
+    view.copy(copy, 0, 0, bytes);
     if (bytes === FIRST_READ_BYTES && this.#readBytes === FIRST_READ_BYTES) this.#grow();
     return this.#listener(copy, 0);
   }
 
   #grow(): void {
     this.#readBytes = READ_BYTES;
-    this.#buffer = undefined;
+    this.#place = undefined;
   }
 }
