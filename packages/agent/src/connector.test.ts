@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { type TargetPolicy, parseCidrs, parsePorts } from "@porchlight/runtime/target-policy";
+import { startStalledListener } from "@porchlight/testkit/stalled-listener";
 import { type ConnectorOptions, type Target, startConnect } from "./connector.ts";
 import { startTarget } from "./fake-stream.ts";
 
@@ -120,4 +121,11 @@ test("startConnect: an abort ends a TLS handshake that hangs, down to the socket
   attempt.abort(new ProxyError("cancelled", "No longer wanted"));
   await ended;
   await closed;
+});
+
+test("startConnect: a connection that is not made ends at the timeout, also behind a name", async () => {
+  using stalled = await startStalledListener();
+  const resolve = resolvingTo("127.0.0.1");
+  const options = { policy: OPEN, resolve, timeoutMs: 50 };
+  assert.equal(await codeOf({ port: stalled.port }, options), "connect_timeout");
 });

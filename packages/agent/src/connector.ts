@@ -8,6 +8,7 @@ import { connect as connectTls } from "node:tls";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { RoomyReads } from "@porchlight/runtime/roomy-reads";
 import { type TargetPolicy, judgeAddress } from "@porchlight/runtime/target-policy";
+import { Cancellation } from "./cancellation.ts";
 import { type Dialled, raceConnect } from "./race-connect.ts";
 import { type TargetPhase, translateTargetError } from "./target-error.ts";
 
@@ -15,7 +16,7 @@ import { type TargetPhase, translateTargetError } from "./target-error.ts";
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Idle time before the kernel asks whether the peer is still there. Milliseconds. */
-const KEEP_ALIVE_DELAY_MS = 60_000;
+export const KEEP_ALIVE_DELAY_MS = 60_000;
 
 /** Where to connect. */
 export interface Target {
@@ -31,7 +32,10 @@ export interface ConnectorOptions {
   readonly policy: TargetPolicy;
   /** Below the default of 10 s. Milliseconds. */
   readonly timeoutMs?: number;
-  /** For a tunnel: either side may end alone, and what is read has room for the headers of the link. */
+  /**
+   * For a tunnel: either side may end alone, what is read has room for the headers of the link, and the kernel does not ask
+   * yet whether the peer is still there, which is four system calls to set up.
+   */
   readonly forTunnel?: boolean;
   /** All addresses of a name; default: the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
@@ -66,13 +70,27 @@ export interface ConnectAttempt {
 
 /** Starts to connect to `target`. */
 export function startConnect(target: Target, options: ConnectorOptions): ConnectAttempt {
-  const controller = new AbortController();
+  const cancellation = new Cancellation();
+  return {
+    connected: connectInTime(target, options, cancellation),
+    abort: (reason) => cancellation.cancel(reason),
+  };
+}
+
+async function connectInTime(
+  target: Target,
+  options: ConnectorOptions,
+  cancellation: Cancellation,
+): Promise<Connected> {
   const timeoutMs = Math.min(options.timeoutMs ?? CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT_MS);
-  const timer = setTimeout(() => controller.abort(connectTimeout(target, timeoutMs)), timeoutMs);
-  const connected = connectTarget(target, options, controller.signal).finally(() => {
+  const timer = setTimeout(() => {
+    cancellation.cancel(connectTimeout(target, timeoutMs));
+  }, timeoutMs);
+  try {
+    return await connectTarget(target, options, cancellation);
+  } finally {
     clearTimeout(timer);
-  });
-  return { connected, abort: (reason) => controller.abort(reason) };
+  }
 }
 
 /** The error of a connection that took too long. */
@@ -92,21 +110,21 @@ export function describeTarget({ host, port }: Target): string {
 async function connectTarget(
   target: Target,
   options: ConnectorOptions,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<Connected> {
   let phase: TargetPhase = "resolve";
   try {
     const startedAtMs = performance.now();
-    const addresses = await judgedAddresses(target.host, options, signal);
-    signal.throwIfAborted();
+    const addresses = await judgedAddresses(target.host, options, cancellation);
+    cancellation.check();
     const resolvedAtMs = performance.now();
     phase = "connect";
     const dial = (address: string): Dialled => dialAddress(address, target.port, options);
-    const winner = await raceConnect({ addresses, dial, signal });
+    const winner = await raceConnect({ addresses, dial, cancellation });
     const { socket: carrier, reads, address } = winner;
     const connectedAtMs = performance.now();
     phase = "tls";
-    const socket = target.secure ? await secure(carrier, target.host, signal) : carrier;
+    const socket = target.secure ? await secure(carrier, target.host, cancellation) : carrier;
     const timings = {
       dnsMs: resolvedAtMs - startedAtMs,
       connectMs: connectedAtMs - resolvedAtMs,
@@ -129,11 +147,11 @@ async function connectTarget(
 async function judgedAddresses(
   host: string,
   options: ConnectorOptions,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<readonly string[]> {
   const isAddress = isIP(host) !== 0;
   const resolve = options.resolve ?? resolveBySystem;
-  const addresses = isAddress ? [host] : await untilAborted(resolve(host), signal);
+  const addresses = isAddress ? [host] : await untilCancelled(resolve(host), cancellation);
   for (const address of addresses) {
     const refusal = judgeAddress(address, options.policy.allow, options.policy.local);
     if (refusal !== undefined) throw isAddress ? refusal : refusalOfName(host, refusal);
@@ -154,22 +172,19 @@ async function resolveBySystem(host: string): Promise<readonly string[]> {
 }
 
 function dialAddress(address: string, port: number, options: ConnectorOptions): Dialled {
-  const common = {
-    host: address,
-    port,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
-  };
-  if (options.forTunnel !== true) return { socket: connect(common) };
+  const where = { host: address, port, noDelay: true };
+  if (options.forTunnel !== true) {
+    const keptAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS };
+    return { socket: connect({ ...where, ...keptAlive }) };
+  }
   const reads = new RoomyReads();
-  const socket = connect({ ...common, allowHalfOpen: true, onread: reads.options });
+  const socket = connect({ ...where, allowHalfOpen: true, onread: reads.options });
   // Nothing is read before somebody hears it.
   socket.pause();
   return { socket, reads };
 }
 
-function secure(carrier: Socket, host: string, signal: AbortSignal): Promise<Socket> {
+function secure(carrier: Socket, host: string, cancellation: Cancellation): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = connectTls({
     socket: carrier,
@@ -178,33 +193,32 @@ function secure(carrier: Socket, host: string, signal: AbortSignal): Promise<Soc
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ALPNProtocols: ["http/1.1"],
   });
-  const onAbort = (): void => {
+  cancellation.listen((reason) => {
     socket.destroy();
     carrier.destroy();
-    reject(signal.reason as Error);
-  };
+    reject(reason);
+  });
   const onError = (error: Error): void => {
-    signal.removeEventListener("abort", onAbort);
+    cancellation.listen(undefined);
     carrier.destroy();
     reject(error);
   };
-  signal.addEventListener("abort", onAbort);
   // Stays, so that an error between here and the new owner's own listener ends nothing.
   carrier.on("error", () => undefined);
   socket.once("error", onError);
   socket.once("secureConnect", () => {
-    signal.removeEventListener("abort", onAbort);
+    cancellation.listen(undefined);
     socket.off("error", onError);
     resolve(socket);
   });
   return promise;
 }
 
-/** What `promise` gives, or the signal's reason as soon as it is aborted; the promise itself cannot be stopped. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** What `promise` gives, or the reason as soon as it is cancelled; the promise itself cannot be stopped. */
+function untilCancelled<T>(promise: Promise<T>, cancellation: Cancellation): Promise<T> {
   const { promise: settled, resolve, reject } = Promise.withResolvers<T>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener("abort", onAbort);
-  promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  cancellation.listen(reject);
+  // Before the next step begins to listen.
+  promise.finally(() => cancellation.listen(undefined)).then(resolve, reject);
   return settled;
 }

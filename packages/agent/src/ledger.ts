@@ -63,7 +63,7 @@ export class Ledger {
     }
     const month = monthOf(entry.time);
     const lines = this.#waiting.get(month) ?? [];
-    lines.push(`${JSON.stringify(entry)}\n`);
+    lines.push(`${JSON.stringify({ ...entry, time: entry.time.toISOString() })}\n`);
     this.#waiting.set(month, lines);
     this.#waitingCount += 1;
     this.#timer ??= setTimeout(() => void this.flush(), WRITE_DELAY_MS).unref();

@@ -3,28 +3,28 @@ import { Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
+import { Cancellation } from "./cancellation.ts";
 import { type Dialled, type RaceWinner, alternateFamilies, raceConnect } from "./race-connect.ts";
 
 interface Attempts {
   readonly dialled: string[];
   readonly sockets: Map<string, Socket>;
   readonly winner: Promise<RaceWinner>;
-  readonly controller: AbortController;
+  readonly cancellation: Cancellation;
 }
 
 function race(addresses: readonly string[], attemptDelayMs = 60_000): Attempts {
   const dialled: string[] = [];
   const sockets = new Map<string, Socket>();
-  const controller = new AbortController();
+  const cancellation = new Cancellation();
   const dial = (address: string): Dialled => {
     const socket = new Socket();
     dialled.push(address);
     sockets.set(address, socket);
     return { socket };
   };
-  const { signal } = controller;
-  const winner = raceConnect({ addresses, dial, signal, attemptDelayMs });
-  return { dialled, sockets, winner, controller };
+  const winner = raceConnect({ addresses, dial, cancellation, attemptDelayMs });
+  return { dialled, sockets, winner, cancellation };
 }
 
 test("raceConnect: the next address is tried as soon as the one before has failed", async () => {
@@ -52,9 +52,9 @@ test("raceConnect: rejects with the first error once all have failed", async () 
   await assert.rejects(winner, /first/);
 });
 
-test("raceConnect: an abort ends every attempt with its reason", async () => {
-  const { sockets, winner, controller } = race(["192.0.2.1", "192.0.2.2"]);
-  controller.abort(new Error("enough"));
+test("raceConnect: a cancellation ends every attempt with its reason", async () => {
+  const { sockets, winner, cancellation } = race(["192.0.2.1", "192.0.2.2"]);
+  cancellation.cancel(new Error("enough"));
   await assert.rejects(winner, /enough/);
   assert.equal(sockets.get("192.0.2.1")?.destroyed, true);
   assert.equal(sockets.size, 1);

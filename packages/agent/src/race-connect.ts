@@ -5,6 +5,7 @@
  */
 import { type Socket, isIPv6 } from "node:net";
 import type { RoomyReads } from "@porchlight/runtime/roomy-reads";
+import type { Cancellation } from "./cancellation.ts";
 
 /** Time an attempt has for itself. Milliseconds. Source: RFC 8305 §8. */
 const ATTEMPT_DELAY_MS = 250;
@@ -19,7 +20,7 @@ export interface RaceOptions {
   /** Starts one attempt. */
   readonly dial: (address: string) => Dialled;
   /** Ends all attempts; the promise rejects with its reason. */
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
   readonly attemptDelayMs?: number;
 }
 
@@ -73,7 +74,7 @@ class Race {
   }
 
   start(): void {
-    this.#options.signal.addEventListener("abort", this.#onAbort);
+    this.#options.cancellation.listen(this.#onCancelled);
     this.#tryNext();
   }
 
@@ -107,14 +108,14 @@ class Race {
     }
   }
 
-  readonly #onAbort = (): void => {
+  readonly #onCancelled = (reason: Error): void => {
     this.#end();
-    this.#outcome.lost(this.#options.signal.reason);
+    this.#outcome.lost(reason);
   };
 
   #end(): void {
     clearTimeout(this.#timer);
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#options.cancellation.listen(undefined);
     this.#waiting.length = 0;
     const losers = [...this.#running];
     this.#running.clear();

@@ -5,7 +5,13 @@ import type { Stream } from "@porchlight/protocol/stream";
 import { ChunkQueue } from "@porchlight/runtime/chunk-queue";
 import { Splice, type SpliceResult } from "@porchlight/runtime/splice";
 import { type TargetPolicy, judgeHost } from "@porchlight/runtime/target-policy";
-import { type ConnectAttempt, type Connected, type Target, startConnect } from "./connector.ts";
+import {
+  type ConnectAttempt,
+  type Connected,
+  KEEP_ALIVE_DELAY_MS,
+  type Target,
+  startConnect,
+} from "./connector.ts";
 import { type LineBytes, bytesOnLine } from "./line-bytes.ts";
 import type { OnWorkEnded, Work, WorkResult } from "./work.ts";
 
@@ -55,6 +61,11 @@ export class Tunnel implements Work {
 
   get bytes(): LineBytes {
     return bytesOnLine(this.#connected?.carrier);
+  }
+
+  /** From now on the kernel asks whether the target is still there. */
+  onLasting(): void {
+    this.#connected?.socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
   }
 
   abort(error: ProxyError): void {

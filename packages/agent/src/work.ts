@@ -19,6 +19,8 @@ export interface Work extends StreamHandler {
   start(): void;
   /** Bytes on the line so far. */
   readonly bytes: LineBytes;
+  /** It has lasted for a while. */
+  onLasting?(): void;
   /** Ends it now, on the stream and at the target. Does nothing once it has ended. */
   abort(error: ProxyError): void;
 }

@@ -26,6 +26,9 @@ export interface WorkloadOptions {
   readonly onRecord: (entry: LedgerEntry) => void;
 }
 
+/** How often those that run are told that they last. Milliseconds. */
+const LASTING_MS = 30_000;
+
 /** A job or tunnel with what is said about it. */
 interface Running extends Seated {
   readonly work: Work;
@@ -37,6 +40,7 @@ interface Running extends Seated {
 export class Workload {
   readonly #options: WorkloadOptions;
   readonly #running = new Roster<Running>();
+  #lastingTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
@@ -86,9 +90,17 @@ export class Workload {
         : new Tunnel(stream, open, { policy, onEnded });
     const running = { work, open, startedAtMs: performance.now(), seat: NO_SEAT };
     this.#running.add(running);
+    this.#lastingTimer ??= setInterval(this.#tellLasting, LASTING_MS).unref();
     work.start();
     return work;
   }
+
+  readonly #tellLasting = (): void => {
+    for (const { work } of this.#running) work.onLasting?.();
+    if (this.#running.size > 0) return;
+    clearInterval(this.#lastingTimer);
+    this.#lastingTimer = undefined;
+  };
 
   #onEnded(running: Running, result: WorkResult): void {
     this.#running.delete(running);
