@@ -21,6 +21,8 @@ export type CidrList = readonly Cidr[];
 const V4_PREFIX_BITS = 96;
 /** An IPv4 address as the URL parser writes it. */
 const CANONICAL_V4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+const DOT = 0x2e;
+const DIGIT_0 = 0x30;
 const DOTTED_QUAD = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 /** Nothing the URL parser could take for another part of a URL, and no zone. */
 const V6 = /^[0-9a-f:.]+$/i;
@@ -71,9 +73,11 @@ export function isLoopback(host: string): boolean {
 
 /** An address in any spelling, or `undefined` for what is none; one with a zone is none. */
 export function parseAddress(text: string): Address | undefined {
-  const canonical = DOTTED_QUAD.test(text) ? text : canonicalHost(text);
+  if (DOTTED_QUAD.test(text)) return wordsOfV4(text);
+  const canonical = canonicalHost(text);
   if (canonical === undefined) return undefined;
-  return canonical.includes(":") ? wordsOfV6(canonical) : wordsOfV4(canonical);
+  if (canonical.includes(":")) return wordsOfV6(canonical);
+  return DOTTED_QUAD.test(canonical) ? wordsOfV4(canonical) : undefined;
 }
 
 /** The address as a dotted quad where it is an IPv4 one, else as eight groups. */
@@ -156,12 +160,19 @@ function canonicalV6(host: string): string | undefined {
   return V6.test(inner) ? URL.parse(`http://[${inner}]`)?.hostname.slice(1, -1) : undefined;
 }
 
-function wordsOfV4(canonical: string): Address | undefined {
-  const [a = 256, b = 256, c = 256, d = 256] = (DOTTED_QUAD.exec(canonical) ?? [])
-    .slice(1)
-    .map(Number);
-  if (a > 255 || b > 255 || c > 255 || d > 255) return undefined;
-  return v4Address((a << 8) | b, (c << 8) | d);
+/** Words of what DOTTED_QUAD has taken. */
+function wordsOfV4(quad: string): Address | undefined {
+  let bits = 0;
+  let byte = 0;
+  for (let index = 0; index < quad.length; index++) {
+    const code = quad.charCodeAt(index);
+    if (code === DOT) {
+      bits = (bits << 8) | byte;
+      byte = 0;
+    } else byte = byte * 10 + code - DIGIT_0;
+    if (byte > 255) return undefined;
+  }
+  return v4Address(bits >>> 8, ((bits & 0xff) << 8) | byte);
 }
 
 /** Words of a canonical IPv6 address: hexadecimal groups only, and at most one `::`. */

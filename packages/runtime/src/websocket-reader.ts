@@ -3,6 +3,7 @@
  * together but control frames.
  * Source: RFC 6455 §5; binary messages only, no extensions.
  */
+import { readUint32 } from "@porchlight/protocol/frame";
 import { CLOSE_CODES } from "@porchlight/protocol/transport";
 
 const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
@@ -106,7 +107,8 @@ export class WebSocketReader {
 
   #begin(): void {
     const header = this.#header;
-    const [first = 0, second = 0] = header;
+    const first = header[0] ?? 0;
+    const second = header[1] ?? 0;
     if ((first & 0x70) !== 0) throw new WebSocketViolation(PROTOCOL_ERROR, "A reserved bit is set");
     const isMasked = (second & 0x80) !== 0;
     if (isMasked !== this.#options.masked) {
@@ -214,15 +216,15 @@ export class WebSocketReader {
 function payloadLength(header: Uint8Array): number {
   const length = (header[1] ?? 0) & 0x7f;
   if (length < 126) return length;
-  const view = new DataView(header.buffer, header.byteOffset);
-  if (length === 126) return view.getUint16(2);
-  if (view.getUint32(2) > 0) throw new WebSocketViolation(CLOSE_CODES.tooBig, "A frame is too big");
-  return view.getUint32(6);
+  if (length === 126) return ((header[2] ?? 0) << 8) | (header[3] ?? 0);
+  if (readUint32(header, 2) > 0) {
+    throw new WebSocketViolation(CLOSE_CODES.tooBig, "A frame is too big");
+  }
+  return readUint32(header, 6);
 }
 
 function maskOf(header: Uint8Array, start: number): Uint8Array | undefined {
-  const mask = header.slice(start, start + 4);
-  return mask.every((byte) => byte === 0) ? undefined : mask;
+  return readUint32(header, start) === 0 ? undefined : header.slice(start, start + 4);
 }
 
 /** Undoes the mask in place. */

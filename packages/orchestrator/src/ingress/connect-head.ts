@@ -14,6 +14,8 @@ export interface ConnectHead {
   readonly headBytes: number;
 }
 
+const END = "\r\n\r\n";
+
 const REQUEST_LINE = /^CONNECT ([A-Za-z0-9._:[\]-]{1,300}) HTTP\/1\.1$/;
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -25,20 +27,23 @@ const UNUSUAL = /^(?:content-length|transfer-encoding|upgrade|expect)$/i;
 export function parseConnectHead(bytes: Buffer): ConnectHead | undefined {
   // "C" and "O": no other method begins so.
   if (bytes[0] !== 0x43 || bytes[1] !== 0x4f) return undefined;
-  const end = bytes.indexOf("\r\n\r\n");
-  if (end === -1 || end > MAX_FAST_HEAD_BYTES) return undefined;
-  const [requestLine = "", ...lines] = bytes.toString("latin1", 0, end).split("\r\n");
-  const target = REQUEST_LINE.exec(requestLine)?.[1];
-  if (target === undefined || lines.length > MAX_REQUEST_HEADERS) return undefined;
+  const text = bytes.toString("latin1", 0, MAX_FAST_HEAD_BYTES + END.length);
+  const end = text.indexOf(END);
+  if (end === -1) return undefined;
+  const lines = text.slice(0, end).split("\r\n");
+  const target = REQUEST_LINE.exec(lines[0] ?? "")?.[1];
+  if (target === undefined || lines.length > MAX_REQUEST_HEADERS + 1) return undefined;
   const rawHeaders = readHeaders(lines);
   if (rawHeaders === undefined) return undefined;
   const head = { method: "CONNECT", url: target, httpVersion: "1.1", rawHeaders };
-  return { head, headBytes: end + 4 };
+  return { head, headBytes: end + END.length };
 }
 
+/** The headers of a head; its first line is none. */
 function readHeaders(lines: readonly string[]): string[] | undefined {
   const headers: string[] = [];
-  for (const line of lines) {
+  for (let index = 1; index < lines.length; index++) {
+    const line = lines[index] ?? "";
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon));
     if (!NAME.test(name) || UNUSUAL.test(name)) return undefined;

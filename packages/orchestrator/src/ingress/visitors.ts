@@ -29,13 +29,16 @@ interface VisitedSocket extends Socket {
 
 /** The connections of one listener. */
 export class Visitors {
-  readonly #caps: VisitorCaps;
   readonly #visits = new Roster<Visit>();
-  readonly #addresses = new Tally();
-  readonly #keys = new Tally();
+  readonly #parts: VisitParts;
 
   constructor(caps: VisitorCaps) {
-    this.#caps = caps;
+    this.#parts = {
+      ...caps,
+      addresses: new Tally(),
+      keys: new Tally(),
+      onLeave: (visit) => this.#visits.delete(visit),
+    };
   }
 
   /** Connections open at this moment. */
@@ -45,15 +48,7 @@ export class Visitors {
 
   /** Takes note of an accepted connection until it closes. */
   enter(socket: VisitedSocket): Visit {
-    const visit = new Visit(socket, {
-      ...this.#caps,
-      addresses: this.#addresses,
-      keys: this.#keys,
-      onLeave: () => {
-        socket[VISIT] = undefined;
-        this.#visits.delete(visit);
-      },
-    });
+    const visit = new Visit(socket, this.#parts);
     if (visit.isOver) return visit;
     socket[VISIT] = visit;
     this.#visits.add(visit);
@@ -80,7 +75,7 @@ export class Visitors {
 interface VisitParts extends VisitorCaps {
   readonly addresses: Tally;
   readonly keys: Tally;
-  readonly onLeave: () => void;
+  readonly onLeave: (visit: Visit) => void;
 }
 
 /** One connection. */
@@ -91,11 +86,11 @@ export class Visit implements Seated {
   readonly isCrowded: boolean;
   readonly #parts: VisitParts;
   readonly #address: string;
-  readonly #socket: Socket;
+  readonly #socket: VisitedSocket;
   #keyId: string | undefined;
   #isOver: boolean;
 
-  constructor(socket: Socket, parts: VisitParts) {
+  constructor(socket: VisitedSocket, parts: VisitParts) {
     this.#parts = parts;
     this.#socket = socket;
     this.#address = socket.remoteAddress ?? "";
@@ -147,8 +142,9 @@ export class Visit implements Seated {
 
   readonly #leave = (): void => {
     this.#isOver = true;
+    this.#socket[VISIT] = undefined;
     this.#uncount();
-    this.#parts.onLeave();
+    this.#parts.onLeave(this);
   };
 
   #uncount(): void {
