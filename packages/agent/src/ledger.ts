@@ -63,6 +63,7 @@ export class Ledger {
     }
     const month = monthOf(entry.time);
     const lines = this.#waiting.get(month) ?? [];
+    // A `Date` would keep V8 from its quick way to JSON.
     lines.push(`${JSON.stringify({ ...entry, time: entry.time.toISOString() })}\n`);
     this.#waiting.set(month, lines);
     this.#waitingCount += 1;

@@ -7,6 +7,7 @@
  *
  * Source: docs/protocol.md §3.
  */
+import { Arena } from "./arena.ts";
 import { MAX_CONTROL_BYTES, MAX_DATA_BYTES } from "./limits.ts";
 
 /** Frame types: the first byte of a header without END. Source: docs/protocol.md §3. */
@@ -97,14 +98,13 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** UTF-8 of one UTF-16 unit takes this much at most. Bytes. */
 const MAX_UNIT_BYTES = 3;
 
-/** Small frames lie side by side: memory of its own costs a frame more than all else that is done with it. Bytes. */
-const ROOM_BYTES = 16 * 1024;
+/** Frames that may be larger are made apart. Bytes. */
+const ARENA_BYTES = 16 * 1024;
 
-let room = new Uint8Array(ROOM_BYTES);
-let roomUsedBytes = 0;
+const arena = new Arena(ARENA_BYTES);
 
-/** Where frames are made that do not fit there, before each is copied into memory of its own. */
-const largeRoom = new Uint8Array(HEADER_BYTES + MAX_CONTROL_BYTES);
+/** Where a large frame is made before it is copied into memory of its own. */
+const largePlace = new Uint8Array(HEADER_BYTES + MAX_CONTROL_BYTES);
 
 /**
  * A frame about `streamId` (0: the link) whose payload is `roomBytes` left free and then UTF-8 text.
@@ -125,17 +125,14 @@ function encodeTextFrame(type: number, streamId: number, body: TextBody): Uint8A
 
 /** Where a frame of at most so many bytes is made, until `takeFrame`. */
 function placeFor(maxBytes: number): Uint8Array {
-  if (maxBytes > ROOM_BYTES) return largeRoom;
-  if (roomUsedBytes + maxBytes > ROOM_BYTES) {
-    room = new Uint8Array(ROOM_BYTES);
-    roomUsedBytes = 0;
-  }
-  return room.subarray(roomUsedBytes);
+  if (maxBytes > ARENA_BYTES) return largePlace;
+  arena.reserve(maxBytes);
+  return arena.memory.subarray(arena.usedBytes);
 }
 
 function takeFrame(place: Uint8Array, bytes: number): Uint8Array {
-  if (place === largeRoom) return place.slice(0, bytes);
-  roomUsedBytes += bytes;
+  if (place === largePlace) return place.slice(0, bytes);
+  arena.usedBytes += bytes;
   return place.subarray(0, bytes);
 }
 

@@ -6,6 +6,7 @@
  * MESSAGE_TARGET_BYTES; small payloads are copied together, large ones are handed on as they are.
  * Source: docs/protocol.md §7.
  */
+import { Arena } from "./arena.ts";
 import { MAX_DATA_BYTES } from "./limits.ts";
 import { FRAME, HEADER_BYTES, LAST_DATA, writeHeader } from "./frame.ts";
 import type { OutgoingMessage } from "./transport.ts";
@@ -25,12 +26,11 @@ const CARRIER_ROOM_BYTES = 16;
 /** What a small frame costs in memory beside its bytes, about. Bytes. */
 const FRAME_COST_BYTES = 256;
 
-/** Memory in which headers and small payloads of messages are put together, one behind the other. Bytes. */
-const ROOM_BYTES = 64 * 1024;
+/** Longest part that is put together from headers and small payloads, with the room in front. Bytes. */
+const ARENA_BYTES = 64 * 1024;
 
-/** Shared by all links: filling a message is synchronous. */
-let room = new Uint8Array(ROOM_BYTES);
-let roomUsedBytes = 0;
+/** Shared by all links: a message is put together in one go. */
+const arena = new Arena(ARENA_BYTES);
 
 /** The sending half of a stream, as the outbox sees it. */
 export interface Source {
@@ -149,10 +149,10 @@ interface FrameHeader {
   readonly streamId: number;
 }
 
-/** Puts one message together in the shared room. */
+/** Puts one message together in the arena. */
 class MessageBuilder {
   readonly #parts: Uint8Array[] = [];
-  /** Where the part that is being filled begins in the room, and where it ends so far. */
+  /** Where the part that is being filled begins in the arena, and where it ends so far. */
   #startBytes = 0;
   #endBytes = 0;
   #roomBytes = 0;
@@ -172,7 +172,7 @@ class MessageBuilder {
       return;
     }
     const place = this.#reserve(HEADER_BYTES);
-    writeHeader(room, place, header);
+    writeHeader(arena.memory, place, header);
     this.#put(payload);
   }
 
@@ -184,16 +184,16 @@ class MessageBuilder {
   #put(bytes: Uint8Array): void {
     if (bytes.length <= COPY_BYTES) {
       const place = this.#reserve(bytes.length);
-      room.set(bytes, place);
+      arena.memory.set(bytes, place);
       return;
     }
     this.#cut();
     this.#parts.push(bytes);
   }
 
-  /** Makes the part longer; gives where in the room that is. */
+  /** Makes the part longer; gives where in the arena that is. */
   #reserve(bytes: number): number {
-    if (this.#endBytes + bytes > ROOM_BYTES) this.#cut();
+    if (this.#endBytes + bytes > ARENA_BYTES) this.#cut();
     if (this.#endBytes === 0) this.#begin(bytes);
     const place = this.#endBytes;
     this.#endBytes += bytes;
@@ -203,19 +203,16 @@ class MessageBuilder {
   /** The first part keeps the carrier's room in front. */
   #begin(bytes: number): void {
     const freeBytes = this.#parts.length === 0 ? CARRIER_ROOM_BYTES : 0;
-    if (roomUsedBytes + freeBytes + bytes > ROOM_BYTES) {
-      room = new Uint8Array(ROOM_BYTES);
-      roomUsedBytes = 0;
-    }
+    arena.reserve(freeBytes + bytes);
     if (this.#parts.length === 0) this.#roomBytes = freeBytes;
-    this.#startBytes = roomUsedBytes + freeBytes;
+    this.#startBytes = arena.usedBytes + freeBytes;
     this.#endBytes = this.#startBytes;
   }
 
   #cut(): void {
     if (this.#endBytes === 0) return;
-    this.#parts.push(room.subarray(this.#startBytes, this.#endBytes));
-    roomUsedBytes = this.#endBytes;
+    this.#parts.push(arena.memory.subarray(this.#startBytes, this.#endBytes));
+    arena.usedBytes = this.#endBytes;
     this.#endBytes = 0;
   }
 }
