@@ -7,6 +7,7 @@ import { type Socket, connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { RoomyReads } from "@porchlight/runtime/roomy-reads";
+import { intoStream } from "@porchlight/runtime/roomy-socket";
 import { type TargetPolicy, judgeAddress } from "@porchlight/runtime/target-policy";
 import { Cancellation } from "./cancellation.ts";
 import { type Dialled, raceConnect } from "./race-connect.ts";
@@ -173,11 +174,14 @@ async function resolveBySystem(host: string): Promise<readonly string[]> {
 
 function dialAddress(address: string, port: number, options: ConnectorOptions): Dialled {
   const where = { host: address, port, noDelay: true };
+  const reads = new RoomyReads();
   if (options.forTunnel !== true) {
     const keptAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS };
-    return { socket: connect({ ...where, ...keptAlive }) };
+    const socket = connect({ ...where, ...keptAlive, onread: reads.options });
+    reads.listener = intoStream(socket);
+    socket.once("close", () => reads.close());
+    return { socket };
   }
-  const reads = new RoomyReads();
   const socket = connect({ ...where, allowHalfOpen: true, onread: reads.options });
   // Nothing is read before somebody hears it.
   socket.pause();

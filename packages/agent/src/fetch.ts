@@ -6,6 +6,7 @@ import { ProxyError } from "@porchlight/protocol/errors";
 import { headerValue } from "@porchlight/protocol/header-list";
 import type { AgentTimings, OpenHttp } from "@porchlight/protocol/message";
 import type { Stream } from "@porchlight/protocol/stream";
+import { roomInFront } from "@porchlight/runtime/roomy-reads";
 import { type TargetPolicy, judgeUrl } from "@porchlight/runtime/target-policy";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { Exchange, type ExchangeListener } from "./exchange.ts";
@@ -128,7 +129,7 @@ export class Fetch implements Work, ExchangeListener {
       this.#fail(tooLarge(maxResponseBytes));
       return true;
     }
-    return this.#stream.write(chunk);
+    return this.#stream.write(chunk, roomInFront(chunk));
   }
 
   onComplete(trailers: string[]): void {

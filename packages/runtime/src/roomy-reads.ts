@@ -60,6 +60,12 @@ export function returnRead({ buffer, byteOffset, length }: Uint8Array): void {
   if (spareLarge.length < MAX_SPARE_LARGE) spareLarge.push(place);
 }
 
+/** Free bytes in front of a chunk that somebody was given as part of a stream: all of a large read, or none. */
+export function roomInFront({ buffer, byteOffset }: Uint8Array): number {
+  const isWholeRead = (buffer as PlaceMemory)[PLACE] !== undefined && byteOffset === ROOM_BYTES;
+  return isWholeRead ? ROOM_BYTES : 0;
+}
+
 /** Takes a chunk that has `roomBytes` free bytes in front of it; `false` stops the reading until `resume`. */
 export type RoomyListener = (chunk: Uint8Array, roomBytes: number) => boolean;
 

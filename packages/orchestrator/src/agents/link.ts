@@ -10,6 +10,8 @@ import type { HttpHead, OpenHttp, OpenTcp, TcpHead, Trailers } from "@porchlight
 export interface HttpListener {
   /** The target's response head, once and final (1xx responses are not passed on). */
   onHead(head: HttpHead): void;
+  /** Takes bytes that are valid during the call of `onData` only; everybody else is given copies. */
+  readonly borrows?: boolean;
   /** A piece of the response body. Every byte has to be given back by `consume`. */
   onData(chunk: Uint8Array): void;
   /** The body is complete: as long as announced. */

@@ -1,5 +1,6 @@
 /** Streams a job's answer to the client as it comes: `format: raw`. */
 import type { ServerResponse } from "node:http";
+import { readBlocks } from "@porchlight/runtime/read-blocks";
 import { breakOff, finish } from "../http/answer.ts";
 import { exactHeaders, flushHead } from "../http/exact-headers.ts";
 import type { Job, JobSink, Serving } from "../jobs/job.ts";
@@ -14,6 +15,8 @@ export class RawSink implements JobSink {
   readonly #job: Job;
   #committed = false;
   #hasBody = false;
+  /** Kept, and handed to the response, which has not written it yet. */
+  readonly #writing: Uint8Array[] = [];
   /** Bytes written and not yet taken by the client's connection. */
   #owedBytes = 0;
   #consume: ((bytes: number) => void) | undefined;
@@ -23,7 +26,7 @@ export class RawSink implements JobSink {
     this.#job = job;
     response.on("drain", this.#giveBack);
     // An answer that has ended drains no more, and one whose client is gone never will.
-    response.on("close", this.#giveBack);
+    response.on("close", this.#onClose);
   }
 
   get committed(): boolean {
@@ -45,7 +48,9 @@ export class RawSink implements JobSink {
     this.#hasBody = true;
     this.#consume = consume;
     this.#owedBytes += chunk.length;
-    if (this.#response.write(chunk)) this.#giveBack();
+    const kept = readBlocks.keep(chunk);
+    this.#writing.push(kept);
+    if (this.#response.write(kept, this.#onWritten)) this.#giveBack();
   }
 
   reset(): void {
@@ -61,6 +66,17 @@ export class RawSink implements JobSink {
   abort(): void {
     breakOff(this.#response);
   }
+
+  /** Comes for every write, in order; not for all when the client goes. */
+  readonly #onWritten = (): void => {
+    const kept = this.#writing.shift();
+    if (kept !== undefined) readBlocks.drop(kept);
+  };
+
+  readonly #onClose = (): void => {
+    this.#giveBack();
+    for (const kept of this.#writing.splice(0)) readBlocks.drop(kept);
+  };
 
   readonly #giveBack = (): void => {
     const bytes = this.#owedBytes;

@@ -48,6 +48,10 @@ export class MuxExchange implements HttpExchange, StreamHandler {
     this.#listener = listener;
   }
 
+  get borrows(): boolean {
+    return this.#listener.borrows ?? false;
+  }
+
   /** Sends the request body, which ends the request. */
   send(stream: Stream, body: Uint8Array | undefined): void {
     this.#stream = stream;

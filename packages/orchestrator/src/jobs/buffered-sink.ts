@@ -69,7 +69,7 @@ export class BufferedSink implements JobSink {
     if (this.#collecting !== undefined && fits) return this.#collect(this.#collecting, piece);
     this.#seal();
     if (piece.length >= SMALL_PIECE_BYTES || this.#pieces.length < MAX_LOOSE_PIECES) {
-      this.#pieces.push(piece);
+      this.#pieces.push(Buffer.from(piece));
       return;
     }
     this.#collecting = Buffer.allocUnsafeSlow(COLLECTED_BYTES);

@@ -25,6 +25,8 @@ export interface AttemptOwner {
 
 /** A job running on one agent; holds the agent's slot until it ends. */
 export class JobAttempt implements HttpListener {
+  /** The sinks keep what they need. */
+  readonly borrows = true;
   readonly record: AgentRecord;
   readonly startedAtMs: number;
   linkId: string | undefined;

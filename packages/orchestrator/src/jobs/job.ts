@@ -52,7 +52,7 @@ export interface JobSink {
   /** Something of this answer has reached the client: the job cannot be tried again. Read after every call. */
   readonly committed: boolean;
   begin(serving: Serving): void;
-  /** A piece of the body; `consume` gives credit back when it has been drained (at once, or later). */
+  /** A piece of the body, valid during the call only; `consume` gives credit back when it has been drained (at once, or later). */
   data(chunk: Uint8Array, consume: (bytes: number) => void): void;
   /** The attempt that had begun has failed and another one follows; only while not `committed`. */
   reset(): void;
