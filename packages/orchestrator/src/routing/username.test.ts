@@ -74,6 +74,17 @@ describe("parseUsername", () => {
     assert.deepEqual(parseUsername("u-city-saint%2Dtropez", ""), { city: "saint-tropez" });
   });
 
+  it("takes _ for a space in a tag, where %5F is the character itself, and leaves it to others what it is to them", () => {
+    const username = "u-tag-night_run%5F1-city-new_york-label-rack=a_1-agent-the_attic-session-s_1";
+    assert.deepEqual(parseUsername(username, ""), {
+      tag: "night run_1",
+      city: "new_york",
+      labels: { rack: "a_1" },
+      agent: "the_attic",
+      session: "s_1",
+    });
+  });
+
   it("names the parameter it refuses", () => {
     for (const [username, message] of [
       ["u-colour-red", /unknown parameter "colour"/],

@@ -1,6 +1,7 @@
 /**
  * A proxy username → the same fields that a job has: `NAME[-key-value]…`, keys in any order and case. Between
- * dashes stands a value as it is, or percent-encoded where it holds a dash itself (`city-saint%2Dtropez`).
+ * dashes stands a value as it is, or percent-encoded where it holds a dash itself (`city-saint%2Dtropez`). `_` stands for
+ * a space: in what is compared with an agent's that is up to the comparison, which takes it for itself as well.
  * Source: contract, section "Proxy".
  */
 import { ProxyError } from "@porchlight/protocol/errors";
@@ -93,7 +94,8 @@ function takeParameter(draft: Draft, key: string, tokens: string[]): keyof Reque
     draft.sessionStrict = true;
     return field;
   }
-  const text = decode(key, tokens.shift());
+  const written = tokens.shift();
+  const text = decode(key, field === "tag" ? written?.replaceAll("_", " ") : written);
   if (field === "labels") takeLabel(draft, key, text);
   else if (field === "asn") draft.asn = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   else if (field === "sessionTtl") draft.sessionTtl = seconds(text);
