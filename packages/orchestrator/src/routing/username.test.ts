@@ -118,6 +118,31 @@ describe("parseUsername", () => {
     }
   });
 
+  it("faults A30: refuses text that cannot be read, in whichever parameter", () => {
+    for (const [value, flaw] of [
+      ["M\ufffdnchen", "is not valid UTF-8"],
+      ["M%EF%BF%BDnchen", "is not valid UTF-8"],
+      ["M%FCnchen", "is not validly percent-encoded"],
+      ["a\0b", "has control characters"],
+      ["a%0D%0Ab", "has control characters"],
+      ["a\u0085b", "has control characters"],
+    ] as const) {
+      for (const name of ["city", "region", "agent", "tag", "session", "ttl", "asn", "cc"]) {
+        assert.match(refusal(`u-${name}-${value}`), new RegExp(`"${name}" ${flaw}$`));
+      }
+      assert.match(refusal(`u-label-site=${value}`), new RegExp(`"label" ${flaw}$`));
+      assert.match(refusal(`u-label-${value}=x`), new RegExp(`"label" ${flaw}$`));
+    }
+    assert.match(refusal("u-c\ufffdty-x"), /unknown parameter "c\ufffdty"/);
+  });
+
+  it("takes text of all alphabets, and any name before the parameters", () => {
+    for (const city of ["München", "Orléans", "東京", "Ürümqi", "💥", "a\u202eb"]) {
+      assert.deepEqual(parseUsername(`u-city-${city}`, ""), { city });
+    }
+    assert.deepEqual(parseUsername("M\ufffdller-city-x", ""), { city: "x" });
+  });
+
   it("never shows a value (faults F27)", () => {
     for (const username of ["u-cc-c4n4ry", "u-label-c4n4ry", "u-city-%c4n4ry", "u-asn-c4n4ry"]) {
       assert.doesNotMatch(refusal(username), /c4n4ry/);

@@ -17,6 +17,12 @@ export const MAX_USERNAME_CHARS = 1024;
 /** Longest piece of a username that is shown in a message. Characters. */
 const SHOWN_CHARS = 64;
 
+/** Stands where bytes were that are no UTF-8; no name has it. Source: Unicode §23.8, U+FFFD. */
+const REPLACED = "\ufffd";
+
+/** No agent's name or label has any. */
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
 const SHAPE = Compile(RequestFields);
 
 /** Parameter → field. */
@@ -113,6 +119,14 @@ function ruleFor(field: keyof RequestFields, value: unknown): string {
 
 function decode(key: string, value: string | undefined): string {
   if (value === undefined || value === "") throw bad(key, "has no value");
+  const text = percentDecoded(key, value);
+  // No agent could match either: it would look as if nobody were there (faults A30).
+  if (text.includes(REPLACED)) throw bad(key, "is not valid UTF-8");
+  if (CONTROL_CHARACTER.test(text)) throw bad(key, "has control characters");
+  return text;
+}
+
+function percentDecoded(key: string, value: string): string {
   try {
     return decodeURIComponent(value);
   } catch {
