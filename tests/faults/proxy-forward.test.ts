@@ -7,6 +7,7 @@ import { NOT_HTTP } from "@porchlight/testkit/hostile-routes";
 import { callThroughProxy, connectHead, forwardHead } from "@porchlight/testkit/proxy-client";
 import { openRaw, type RawConnection } from "@porchlight/testkit/raw-http";
 import { startStalledListener } from "@porchlight/testkit/stalled-listener";
+import { bodyPattern } from "@porchlight/testkit/target-routes";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
 
@@ -243,6 +244,18 @@ for (const [form, head] of Object.entries(FORMS)) {
     assert.match(client.text, /^Retry-After: \d+\r$/m);
   });
 }
+
+test("faults P15: a client that ends its side behind its requests gets all answers in full, then the end", async () => {
+  using client = await openRaw(cluster.proxyPort, { allowHalfOpen: true });
+  const requests = ["/status/202", "/drip/1", `/bytes/${MIB}`].map((path) =>
+    forwardHead(target.origin + path),
+  );
+  client.socket.end(requests.join(""));
+  assert.equal(await client.untilEnd(10_000), "end");
+  assert.deepEqual(client.statuses, [202, 200, 200]);
+  assert.ok(client.received.subarray(-MIB).equals(bodyPattern(MIB)));
+  await cluster.untilAvailable(1);
+});
 
 test("an error of the target's own passes as it is, and nothing says that it is ours", async () => {
   for (const status of [400, 404, 429, 500, 502, 503, 504]) {

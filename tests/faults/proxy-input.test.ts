@@ -18,8 +18,9 @@ after(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-function basic(username: string, key: string = KEYS.client): string {
-  return `Proxy-Authorization: Basic ${Buffer.from(`${username}:${key}`).toString("base64")}\r\n`;
+function basic(username: string | Buffer, key: string = KEYS.client): string {
+  const bytes = Buffer.concat([Buffer.from(username), Buffer.from(`:${key}`)]);
+  return `Proxy-Authorization: Basic ${bytes.toString("base64")}\r\n`;
 }
 
 const LOGIN = basic("any");
@@ -107,6 +108,33 @@ const REFUSED: readonly Refused[] = [
     /\\"ttl\\" means nothing without/,
   ],
   ["a bad value", () => get("http://example.com/", basic("any-cc-germany")), 400, /\\"cc\\"/],
+  ...["city-M\xfcnchen", "agent-caf\xe9", "label-site=\xff\xfe", "tag-\xed\xa0\x80"].map(
+    (parameter) =>
+      [
+        `A30 no UTF-8 in a username's ${parameter.split("-", 1).join()}`,
+        () => connect("example.com:443", basic(Buffer.from(`any-${parameter}`, "latin1"))),
+        400,
+        /\\"(?:city|agent|label|tag)\\" is not valid UTF-8/,
+      ] satisfies Refused,
+  ),
+  [
+    "A30 no UTF-8 in a username, forwarded",
+    () => get("http://example.com/", basic(Buffer.from("any-city-M\xfcnchen", "latin1"))),
+    400,
+    /\\"city\\" is not valid UTF-8/,
+  ],
+  [
+    "A30 a line end in a username",
+    () => connect("example.com:443", basic("any-agent-a\r\nX")),
+    400,
+    /\\"agent\\" has control characters/,
+  ],
+  [
+    "UTF-8 in a username",
+    () => connect("example.com:443", basic("any-city-München")),
+    503,
+    /ORCH_GEOIP_DB/,
+  ],
   [
     "a place nobody knows",
     () => connect("example.com:443", basic("a-cc-de")),

@@ -100,6 +100,18 @@ test("faults P17: a key of another role, or a username with a bad parameter, is 
   assert.equal(target.connections, 0);
 });
 
+test("faults A30: a username that is no UTF-8 is refused, and the log names the parameter", async () => {
+  const login = socksLogin(KEYS.client, Buffer.from("any-agent-caf\xe9", "latin1"));
+  const answer = await ask(SOCKS_GREETING, login, socksRequest(IPV4, target.port));
+  assert.equal(hex(answer).slice(LOGGED_IN.length, -16), "0501");
+  const { lines } = cluster.orchestrator.logs;
+  const line = await until("the log line", () =>
+    lines.find(({ text }) => text.includes('\\"agent\\" is not valid UTF-8')),
+  );
+  assert.equal(line.fields["code"], "invalid_request");
+  assert.equal(target.connections, 0);
+});
+
 test("faults P17: BIND and UDP are 07, an unknown kind of address is 08", async () => {
   assert.equal(await replyTo(IPV4, target.port, 2), "0507");
   assert.equal(await replyTo(IPV4, target.port, 3), "0507");

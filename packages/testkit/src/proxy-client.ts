@@ -42,10 +42,11 @@ export async function openTunnel(
 export const SOCKS_GREETING: Buffer = Buffer.from([5, 1, 2]);
 
 /** Source: RFC 1929 §2. */
-export function socksLogin(key: string = KEYS.client, username = "any"): Buffer {
+export function socksLogin(key: string = KEYS.client, username: string | Buffer = "any"): Buffer {
+  const name = Buffer.from(username);
   return Buffer.concat([
-    Buffer.from([1, username.length]),
-    Buffer.from(username),
+    Buffer.from([1, name.length]),
+    name,
     Buffer.from([key.length]),
     Buffer.from(key),
   ]);

@@ -23,6 +23,7 @@ import { tunnelRequest, type DoorRequest } from "./door-request.ts";
 import type { AnswerHead, ForwardClient } from "./forward-client.ts";
 import { sentTrailers, targetHeaders } from "./forward-headers.ts";
 import type { ForwardTarget } from "./forward-target.ts";
+import { watchHalfClosed } from "./half-closed.ts";
 import { watchHeldUpload } from "./held-upload.ts";
 import { TargetExchange, type TargetListener } from "./target-exchange.ts";
 import type { UpgradeClient } from "./upgrade-client.ts";
@@ -62,6 +63,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
   #reader: TunnelSocket | Splice | undefined;
   #exchange: TargetExchange | undefined;
   #deadline: NodeJS.Timeout | undefined;
+  #stopWatching: (() => void) | undefined;
   /** Bytes of the body have gone out. */
   #isBodyMoving = false;
   #hasBegun = false;
@@ -76,6 +78,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
     const { order, target, request } = this.#forward;
     const { host, port } = target;
     request.socket.once("close", this.#onClientGone);
+    this.#stopWatching = watchHalfClosed(request.socket, () => !this.#isOver);
     if (hasBody(request)) watchHeldUpload(request);
     const tunnel = tunnelRequest(order, { id: this.#id, host, port, door: "http" }, this.#context);
     this.#running = this.#context.tunnels.open(tunnel, this);
@@ -254,6 +257,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
     if (this.#isOver) return false;
     this.#isOver = true;
     clearTimeout(this.#deadline);
+    this.#stopWatching?.();
     this.#forward.request.socket.off("close", this.#onClientGone);
     return true;
   }

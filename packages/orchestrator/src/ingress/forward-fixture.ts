@@ -17,6 +17,7 @@ import type {
 } from "../tunnels/tunnel-request.ts";
 import type { DoorRequest } from "./door-request.ts";
 import { createForwarder, type Forwarder, type ForwarderOptions } from "./forwarder.ts";
+import { answerHalfClosed } from "./half-closed.ts";
 import { Refusals } from "./refusals.ts";
 
 /** As much as a tunnel brings without credit. */
@@ -183,7 +184,13 @@ export async function startForwardDoor(
   const server =
     certificate === undefined
       ? createServer(rules)
-      : createSecureServer({ ...rules, cert: certificate.cert, key: certificate.key });
+      : createSecureServer({
+          ...rules,
+          cert: certificate.cert,
+          key: certificate.key,
+          allowHalfOpen: true,
+        });
+  answerHalfClosed(server);
   listenFor(server, forwarder);
   const port = await listenOnLoopback(server);
   const sockets = new Set<Socket>();

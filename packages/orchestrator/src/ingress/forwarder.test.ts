@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { PROBLEM_TYPE } from "@porchlight/protocol/problem";
 import type { Problem } from "@porchlight/protocol/job";
+import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { openRaw, type RawConnection } from "@porchlight/testkit/raw-http";
 import { startTarget } from "@porchlight/testkit/target-server";
 import { until } from "@porchlight/testkit/until";
@@ -186,14 +187,14 @@ test("a connection with too many requests under way ends", async () => {
   }
 });
 
-test("faults A28: a client that goes away leaves the exit, in whichever state", async () => {
+test("faults A28: a client that resets leaves the exit, in whichever state", async () => {
   await using door = await startForwardDoor();
   for (const path of ["/hang", "/hang-body"]) {
     const client = await openRaw(door.port);
     const before = target.requests.length;
     client.write(requestText(path));
     await until("the request at the target", () => target.requests.length > before);
-    client.socket.destroy();
+    resetSocket(client.socket);
     await until(
       "the tunnel to be left",
       () => door.tunnels.last.abortedWith === "cancelled",
@@ -212,7 +213,7 @@ test("faults A28: a client that goes away leaves the exit, in whichever state", 
   door.tunnels.isStuck = true;
   const early = await openRaw(door.port);
   early.write(requestText("/"));
-  setTimeout(() => early.socket.destroy(), 20);
+  setTimeout(() => resetSocket(early.socket), 20);
   await until("the opening to be cancelled", () => door.tunnels.cancelled === 1, 1_000);
 });
 

@@ -28,6 +28,7 @@ import { readCredentials } from "./credentials.ts";
 import { tunnelRequest, type DoorRequest, type ProxyRules } from "./door-request.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { greet } from "./greeting.ts";
+import { answerHalfClosed } from "./half-closed.ts";
 import { judgeHead, type HeadFlaw, type RequestHead } from "./head-check.ts";
 import { proxyErrorAnswer, sendProxyError, sendProxyErrorOnSocket } from "./proxy-error.ts";
 import type { DoorName, RefusalCount, Refusals } from "./refusals.ts";
@@ -89,6 +90,7 @@ export class ProxyDoor {
   /** Stands in front of a server: its connections come here first. */
   protect(server: Server): void {
     this.#options.connectionLimit.watch(server);
+    answerHalfClosed(server);
     // Before TLS takes it over.
     server.prependListener("connection", this.#enter);
     server.once("listening", () => {

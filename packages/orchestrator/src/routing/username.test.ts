@@ -74,6 +74,17 @@ describe("parseUsername", () => {
     assert.deepEqual(parseUsername("u-city-saint%2Dtropez", ""), { city: "saint-tropez" });
   });
 
+  it("takes _ for a space in a tag, where %5F is the character itself, and leaves it to others what it is to them", () => {
+    const username = "u-tag-night_run%5F1-city-new_york-label-rack=a_1-agent-the_attic-session-s_1";
+    assert.deepEqual(parseUsername(username, ""), {
+      tag: "night run_1",
+      city: "new_york",
+      labels: { rack: "a_1" },
+      agent: "the_attic",
+      session: "s_1",
+    });
+  });
+
   it("names the parameter it refuses", () => {
     for (const [username, message] of [
       ["u-colour-red", /unknown parameter "colour"/],
@@ -105,6 +116,31 @@ describe("parseUsername", () => {
     ] as const) {
       assert.match(refusal(username), message, username);
     }
+  });
+
+  it("faults A30: refuses text that cannot be read, in whichever parameter", () => {
+    for (const [value, flaw] of [
+      ["M\ufffdnchen", "is not valid UTF-8"],
+      ["M%EF%BF%BDnchen", "is not valid UTF-8"],
+      ["M%FCnchen", "is not validly percent-encoded"],
+      ["a\0b", "has control characters"],
+      ["a%0D%0Ab", "has control characters"],
+      ["a\u0085b", "has control characters"],
+    ] as const) {
+      for (const name of ["city", "region", "agent", "tag", "session", "ttl", "asn", "cc"]) {
+        assert.match(refusal(`u-${name}-${value}`), new RegExp(`"${name}" ${flaw}$`));
+      }
+      assert.match(refusal(`u-label-site=${value}`), new RegExp(`"label" ${flaw}$`));
+      assert.match(refusal(`u-label-${value}=x`), new RegExp(`"label" ${flaw}$`));
+    }
+    assert.match(refusal("u-c\ufffdty-x"), /unknown parameter "c\ufffdty"/);
+  });
+
+  it("takes text of all alphabets, and any name before the parameters", () => {
+    for (const city of ["München", "Orléans", "東京", "Ürümqi", "💥", "a\u202eb"]) {
+      assert.deepEqual(parseUsername(`u-city-${city}`, ""), { city });
+    }
+    assert.deepEqual(parseUsername("M\ufffdller-city-x", ""), { city: "x" });
   });
 
   it("never shows a value (faults F27)", () => {

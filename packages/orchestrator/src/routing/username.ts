@@ -1,6 +1,7 @@
 /**
  * A proxy username → the same fields that a job has: `NAME[-key-value]…`, keys in any order and case. Between
- * dashes stands a value as it is, or percent-encoded where it holds a dash itself (`city-saint%2Dtropez`).
+ * dashes stands a value as it is, or percent-encoded where it holds a dash itself (`city-saint%2Dtropez`). `_` stands for
+ * a space: in what is compared with an agent's that is up to the comparison, which takes it for itself as well.
  * Source: contract, section "Proxy".
  */
 import { ProxyError } from "@porchlight/protocol/errors";
@@ -15,6 +16,12 @@ export const MAX_USERNAME_CHARS = 1024;
 
 /** Longest piece of a username that is shown in a message. Characters. */
 const SHOWN_CHARS = 64;
+
+/** Stands where bytes were that are no UTF-8; no name has it. Source: Unicode §23.8, U+FFFD. */
+const REPLACED = "\ufffd";
+
+/** No agent's name or label has any. */
+const CONTROL_CHARACTER = /\p{Cc}/u;
 
 const SHAPE = Compile(RequestFields);
 
@@ -93,7 +100,8 @@ function takeParameter(draft: Draft, key: string, tokens: string[]): keyof Reque
     draft.sessionStrict = true;
     return field;
   }
-  const text = decode(key, tokens.shift());
+  const written = tokens.shift();
+  const text = decode(key, field === "tag" ? written?.replaceAll("_", " ") : written);
   if (field === "labels") takeLabel(draft, key, text);
   else if (field === "asn") draft.asn = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   else if (field === "sessionTtl") draft.sessionTtl = seconds(text);
@@ -111,6 +119,14 @@ function ruleFor(field: keyof RequestFields, value: unknown): string {
 
 function decode(key: string, value: string | undefined): string {
   if (value === undefined || value === "") throw bad(key, "has no value");
+  const text = percentDecoded(key, value);
+  // No agent could match either: it would look as if nobody were there (faults A30).
+  if (text.includes(REPLACED)) throw bad(key, "is not valid UTF-8");
+  if (CONTROL_CHARACTER.test(text)) throw bad(key, "has control characters");
+  return text;
+}
+
+function percentDecoded(key: string, value: string): string {
   try {
     return decodeURIComponent(value);
   } catch {
