@@ -51,7 +51,7 @@ export class BufferedSink implements JobSink {
     return this.#pieces.length + (this.#collecting === undefined ? 0 : 1);
   }
 
-  /** The body so far, in one piece; not copied when it came in one. */
+  /** The body so far, in one piece. */
   body(): Buffer {
     const pieces = [...this.#pieces];
     if (this.#collecting !== undefined) {
