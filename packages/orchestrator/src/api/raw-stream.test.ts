@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Problem } from "@porchlight/protocol/job";
+import { BLOCK_BYTES, readBlocks } from "@porchlight/runtime/read-blocks";
 import { ApiClient, json } from "@porchlight/testkit/api-client";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { until } from "@porchlight/testkit/until";
-import { startApi, type RunningApi } from "./test-fakes.ts";
+import { startApi, type FakeRun, type RunningApi } from "./test-fakes.ts";
 
 const JOB = { url: "http://example.com/" };
 const BODY = JSON.stringify({ ...JOB, format: "raw" });
@@ -161,4 +162,71 @@ test("faults A28: what still comes for a client that has gone is dropped and giv
   assert.equal(await run.cancelled, "The client went away");
   run.data("late");
   assert.equal(run.consumedBytes, 5);
+});
+
+/** Gives a run as many pieces as asked for, each in memory that is used again as soon as it may be. */
+function lendPieces(run: FakeRun, pieces: number): void {
+  for (let piece = 0; piece < pieces; piece++) {
+    const block = readBlocks.acquire() ?? assert.fail("No block came");
+    block.bytes.fill(FIRST_LETTER + piece);
+    run.lend(block.bytes);
+    readBlocks.release(block);
+  }
+}
+
+const FIRST_LETTER = "a".charCodeAt(0);
+
+test("format raw: a body stays as it was lent until the client has it, and its memory comes back", async () => {
+  await using api = await startApi();
+  const before = readBlocks.lent;
+  const next = api.jobs.next();
+  using raw = await openRaw(api.port);
+  raw.socket.pause();
+  raw.write(requestText("1.0"));
+  const run = (await next).begin();
+  lendPieces(run, 26);
+  assert.ok(readBlocks.lent >= before + 20, "what waits is kept, not copied");
+  run.complete();
+  raw.socket.resume();
+  await raw.untilEnd();
+  const body = raw.received.subarray(raw.received.indexOf("\r\n\r\n") + 4);
+  const pieces = Array.from({ length: 26 }, (_, piece) =>
+    Buffer.alloc(BLOCK_BYTES, FIRST_LETTER + piece),
+  );
+  assert.ok(body.equals(Buffer.concat(pieces)));
+  await until("the memory", () => readBlocks.lent === before);
+});
+
+test("format raw: the memory of a body comes back when its client goes", async () => {
+  await using api = await startApi();
+  const before = readBlocks.lent;
+  const next = api.jobs.next();
+  const raw = await openRaw(api.port);
+  raw.socket.pause();
+  raw.write(requestText("1.1"));
+  const run = (await next).begin();
+  lendPieces(run, 50);
+  await new Promise(setImmediate);
+  assert.ok(readBlocks.lent > before);
+  raw.socket.destroy();
+  await run.cancelled;
+  await until("the memory", () => readBlocks.lent === before);
+});
+
+test("format raw: an answer whose turn on its connection never comes is cancelled, and gives its memory back", async () => {
+  await using api = await startApi();
+  const before = readBlocks.lent;
+  const raw = await openRaw(api.port);
+  const first = api.jobs.next();
+  raw.write(requestText("1.1"));
+  const unanswered = await first;
+  const second = api.jobs.next();
+  raw.write(requestText("1.1"));
+  const waiting = (await second).begin();
+  lendPieces(waiting, 3);
+  assert.ok(readBlocks.lent > before);
+  raw.socket.destroy();
+  await unanswered.cancelled;
+  await waiting.cancelled;
+  await until("the memory", () => readBlocks.lent === before);
 });

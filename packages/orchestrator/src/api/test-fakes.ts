@@ -76,7 +76,12 @@ export class FakeRun implements RunningJob {
   }
 
   data(chunk: Uint8Array | string): this {
-    this.sink.data(Buffer.from(chunk), (bytes) => (this.consumedBytes += bytes));
+    return this.lend(Buffer.from(chunk));
+  }
+
+  /** As `data`, with memory that is the sink's during the call only. */
+  lend(chunk: Uint8Array): this {
+    this.sink.data(chunk, (bytes) => (this.consumedBytes += bytes));
     return this;
   }
 
