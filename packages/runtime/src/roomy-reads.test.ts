@@ -5,7 +5,7 @@ import net, { type Socket } from "node:net";
 import { test } from "node:test";
 import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { until } from "@porchlight/testkit/until";
-import { RoomyReads, returnRead } from "./roomy-reads.ts";
+import { RoomyReads, returnRead, roomInFront } from "./roomy-reads.ts";
 
 interface Reading extends Disposable {
   readonly reads: RoomyReads;
@@ -116,4 +116,23 @@ test("RoomyReads never reads into a buffer that has not come back", async () => 
   socket.resume();
   await ended;
   assert.ok(Buffer.concat(chunks).equals(content));
+});
+
+test("roomInFront: all of a large read has room, what is only a part of one, small or of others has none", async () => {
+  using reading = await readingOf(randomBytes(1_000_000));
+  const { reads, socket } = reading;
+  let large = 0;
+  reads.listener = (chunk, roomBytes) => {
+    const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    assert.equal(roomInFront(view), roomBytes);
+    assert.equal(roomInFront(view.subarray(1)), 0);
+    if (roomBytes > 0) large++;
+    return true;
+  };
+  const ended = once(socket, "end");
+  socket.resume();
+  await ended;
+  assert.ok(large > 0);
+  const foreign = new Uint8Array(100_000);
+  assert.deepEqual([roomInFront(foreign), roomInFront(foreign.subarray(24))], [0, 0]);
 });
