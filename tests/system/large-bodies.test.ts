@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
+import https from "node:https";
 import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
+import { testCertificate } from "@porchlight/testkit/certificate";
 import { startCluster } from "@porchlight/testkit/cluster";
 import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { startTarget } from "@porchlight/testkit/target-server";
@@ -62,15 +64,22 @@ async function answerNumbered(
   response.end();
 }
 
-test("the bodies of many jobs at once are each their own, in every format", async () => {
-  await using cluster = await startCluster({ tls: true });
-  const target = http.createServer((request, response) => void answerNumbered(request, response));
-  const origin = `http://127.0.0.1:${await listenOnLoopback(target)}`;
+test("the bodies of many jobs at once are each their own, in every format, with TLS and without", async () => {
+  const { cert, key, caFile } = await testCertificate();
+  await using cluster = await startCluster({
+    tls: true,
+    agent: { NODE_EXTRA_CA_CERTS: caFile, AGENT_MAX_CONCURRENCY: "24" },
+  });
+  const answer = (request: http.IncomingMessage, response: http.ServerResponse): void =>
+    void answerNumbered(request, response);
+  const targets = [http.createServer(answer), https.createServer({ cert, key }, answer)];
+  const ports = await Promise.all(targets.map((target) => listenOnLoopback(target)));
+  const origins = [`http://127.0.0.1:${ports[0]}`, `https://127.0.0.1:${ports[1]}`];
   try {
     const jobs = Array.from({ length: 24 }, (_, job) => job);
     const isOwn = await Promise.all(
       jobs.map(async (job) => {
-        const order = { url: `${origin}/${job}` };
+        const order = { url: `${origins[job < 12 ? 0 : 1]}/${job}` };
         if (job % 3 === 0) {
           const result = await cluster.client.run({ ...order, bodyEncoding: "base64" });
           return Buffer.from(result.body, "base64").equals(numbered(job));
@@ -84,7 +93,9 @@ test("the bodies of many jobs at once are each their own, in every format", asyn
       [],
     );
   } finally {
-    target.close();
-    target.closeAllConnections();
+    for (const target of targets) {
+      target.close();
+      target.closeAllConnections();
+    }
   }
 });

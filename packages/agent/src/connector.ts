@@ -4,8 +4,9 @@
  */
 import { lookup } from "node:dns/promises";
 import { type Socket, connect, isIP } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { type TLSSocket, connect as connectTls } from "node:tls";
 import { ProxyError } from "@porchlight/protocol/errors";
+import { readInto } from "@porchlight/runtime/inner-reads";
 import { RoomyReads } from "@porchlight/runtime/roomy-reads";
 import { intoStream } from "@porchlight/runtime/roomy-socket";
 import { type TargetPolicy, judgeAddress } from "@porchlight/runtime/target-policy";
@@ -213,9 +214,17 @@ function secure(carrier: Socket, host: string, cancellation: Cancellation): Prom
   socket.once("secureConnect", () => {
     cancellation.listen(undefined);
     socket.off("error", onError);
+    readRecords(socket);
     resolve(socket);
   });
   return promise;
+}
+
+/** Lets what is decrypted be read into memory that is used again, where Node can be told to. */
+function readRecords(socket: TLSSocket): void {
+  const reads = new RoomyReads({ isTls: true });
+  reads.listener = intoStream(socket);
+  if (readInto(socket, reads.options)) socket.once("close", () => reads.close());
 }
 
 /** What `promise` gives, or the reason as soon as it is cancelled; the promise itself cannot be stopped. */

@@ -15,15 +15,29 @@ const FIRST_READ_BYTES = 4 * 1024;
 /** Largest read, once a read has filled the first buffer: with the headers in front, four full TLS records. Bytes. */
 const READ_BYTES = 64 * 1024 - ROOM_BYTES;
 
+/** … and of a TLS socket, which gives one record at a time at most. Bytes. Source: RFC 8446 §5.1. */
+const RECORD_BYTES = 16 * 1024;
+
 /** Reads from this size on give their buffer away. Bytes. */
 const GIVE_AWAY_BYTES = 8 * 1024;
 
-/** Buffers of each size that wait to be used again at most: 4 MiB, 1 MiB. More are collected as garbage. */
-const MAX_SPARE_LARGE = 64;
-const MAX_SPARE_FIRST = 256;
+/** Buffers of one size, and those of them that wait to be used again. */
+interface Stock {
+  /** What one holds without its room. Bytes. */
+  readonly readBytes: number;
+  /** More are collected as garbage. */
+  readonly maxSpare: number;
+  readonly spare: Place[];
+}
+
+/** 1 MiB, 4 MiB and 4 MiB wait at most. */
+const FIRST: Stock = { readBytes: FIRST_READ_BYTES, maxSpare: 256, spare: [] };
+const LARGE: Stock = { readBytes: READ_BYTES, maxSpare: 64, spare: [] };
+const RECORDS: Stock = { readBytes: RECORD_BYTES, maxSpare: 256, spare: [] };
 
 /** Where a socket is read into. */
 interface Place {
+  readonly stock: Stock;
   readonly buffer: Buffer;
   /** The buffer without its room. */
   readonly view: Buffer;
@@ -38,15 +52,19 @@ interface PlaceMemory extends ArrayBuffer {
   [PLACE]?: Place;
 }
 
-const spareLarge: Place[] = [];
-const spareFirst: Place[] = [];
-
-function createPlace(readBytes: number): Place {
-  const buffer = Buffer.allocUnsafeSlow(ROOM_BYTES + readBytes);
-  const place = { buffer, view: buffer.subarray(ROOM_BYTES), endBytes: 0 };
+function takePlace(stock: Stock): Place {
+  const spare = stock.spare.pop();
+  if (spare !== undefined) return spare;
+  const buffer = Buffer.allocUnsafeSlow(ROOM_BYTES + stock.readBytes);
+  const place = { stock, buffer, view: buffer.subarray(ROOM_BYTES), endBytes: 0 };
   const memory: PlaceMemory = buffer.buffer;
   memory[PLACE] = place;
   return place;
+}
+
+function putBack(place: Place): void {
+  const { spare, maxSpare } = place.stock;
+  if (spare.length < maxSpare) spare.push(place);
 }
 
 /**
@@ -57,7 +75,7 @@ export function returnRead({ buffer, byteOffset, length }: Uint8Array): void {
   const place = (buffer as PlaceMemory)[PLACE];
   if (place?.endBytes !== byteOffset + length) return;
   place.endBytes = 0;
-  if (spareLarge.length < MAX_SPARE_LARGE) spareLarge.push(place);
+  putBack(place);
 }
 
 /** Free bytes in front of a chunk that somebody was given as part of a stream: all of a large read, or none. */
@@ -69,11 +87,19 @@ export function roomInFront({ buffer, byteOffset }: Uint8Array): number {
 /** Takes a chunk that has `roomBytes` free bytes in front of it; `false` stops the reading until `resume`. */
 export type RoomyListener = (chunk: Uint8Array, roomBytes: number) => boolean;
 
-/** The reads of one socket: 4 KiB at first, 64 KiB once a read has filled that; large ones come with room in front. */
+/**
+ * The reads of one socket: 4 KiB at first, 64 KiB, or a TLS record, once a read has filled that; large ones come with room in
+ * front.
+ */
 export class RoomyReads {
   #place: Place | undefined;
-  #readBytes = FIRST_READ_BYTES;
+  #stock = FIRST;
+  readonly #largeStock: Stock;
   #listener: RoomyListener | undefined;
+
+  constructor({ isTls = false }: { readonly isTls?: boolean } = {}) {
+    this.#largeStock = isTls ? RECORDS : LARGE;
+  }
 
   /** For the `onread` of `net.connect`: has to be given when the socket is made. */
   readonly options = {
@@ -91,13 +117,11 @@ export class RoomyReads {
     const place = this.#place;
     this.#place = undefined;
     this.#listener = undefined;
-    if (place?.view.length !== FIRST_READ_BYTES) return;
-    if (spareFirst.length < MAX_SPARE_FIRST) spareFirst.push(place);
+    if (place?.stock === FIRST) putBack(place);
   }
 
   #next(): Uint8Array {
-    const spare = this.#readBytes === FIRST_READ_BYTES ? spareFirst : spareLarge;
-    this.#place ??= spare.pop() ?? createPlace(this.#readBytes);
+    this.#place ??= takePlace(this.#stock);
     return this.#place.view;
   }
 
@@ -112,12 +136,12 @@ export class RoomyReads {
     }
     const copy = Buffer.allocUnsafe(bytes);
     view.copy(copy, 0, 0, bytes);
-    if (bytes === FIRST_READ_BYTES && this.#readBytes === FIRST_READ_BYTES) this.#grow();
+    if (bytes === FIRST_READ_BYTES && this.#stock === FIRST) this.#grow();
     return this.#listener(copy, 0);
   }
 
   #grow(): void {
-    this.#readBytes = READ_BYTES;
+    this.#stock = this.#largeStock;
     this.#place = undefined;
   }
 }

@@ -75,7 +75,8 @@ describe("parseUsername", () => {
   });
 
   it("takes _ for a space in a tag, where %5F is the character itself, and leaves it to others what it is to them", () => {
-    const username = "u-tag-night_run_two%5F1-city-new_york-label-rack=a_1-agent-the_attic-session-s_1";
+    const username =
+      "u-tag-night_run_two%5F1-city-new_york-label-rack=a_1-agent-the_attic-session-s_1";
     assert.deepEqual(parseUsername(username, ""), {
       tag: "night run two_1",
       city: "new_york",
