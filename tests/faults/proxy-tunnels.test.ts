@@ -168,6 +168,17 @@ test("faults A28: a client that goes takes its connection to the target along", 
   await until("its end", () => target.open === 0, 1_000);
 });
 
+test("faults A28: one that resets while its target takes no more is noticed as soon", async () => {
+  await using cluster = await startCluster();
+  await using target = await new Sockets((socket) => socket.pause()).listen();
+  const connection = await openTunnel(cluster, target.port);
+  await connection.writeUntilHeld();
+  assert.equal(await cluster.metric("tunnels_in_flight"), 1);
+  resetSocket(connection.socket);
+  const isGone = async (): Promise<boolean> => (await cluster.metric("tunnels_in_flight")) === 0;
+  await until("the tunnel to end", isGone, 1_000);
+});
+
 test("faults F10: a client that reads nothing of 1 GB costs little memory and holds no other up", async () => {
   await using cluster = await startCluster();
   await using target = await startTarget();

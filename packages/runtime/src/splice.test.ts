@@ -6,8 +6,9 @@ import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { socketPair } from "@porchlight/testkit/socket-pair";
 import { until } from "@porchlight/testkit/until";
 import { youngSurvivors } from "@porchlight/testkit/young-survivors";
+import { hasPeerReset } from "./has-peer-reset.ts";
 import { readBlocks } from "./read-blocks.ts";
-import { Splice, type SpliceResult, type SpliceStream } from "./splice.ts";
+import { Splice, type SpliceOptions, type SpliceResult, type SpliceStream } from "./splice.ts";
 
 /** A stream that notes what the splice does to it. */
 class FakeStream implements SpliceStream {
@@ -44,12 +45,17 @@ interface Joined extends AsyncDisposable {
   readonly results: SpliceResult[];
 }
 
-async function join(): Promise<Joined> {
+async function join(sides: Pick<SpliceOptions, "endsOnReset"> = {}): Promise<Joined> {
   const pair = await socketPair();
   const { accepted: socket, dialled: peer } = pair;
   const stream = new FakeStream();
   const results: SpliceResult[] = [];
-  const splice = new Splice({ socket, stream, onEnd: (result) => results.push(result) });
+  const splice = new Splice({
+    ...sides,
+    socket,
+    stream,
+    onEnd: (result) => results.push(result),
+  });
   return {
     peer,
     socket,
@@ -154,6 +160,65 @@ test("Splice stops reading its socket while the stream takes no more", async () 
   stream.writable = true;
   splice.onDrain();
   await until("the rest", () => stream.text === "firstsecond");
+});
+
+/** Longer than it takes until held sockets are looked at. Milliseconds. */
+const A_LOOK_MS = 250;
+
+test("faults A28: a client that resets while it is held up ends its tunnel", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  await using joined = await join({ endsOnReset: true });
+  const { peer, socket, stream, results } = joined;
+  stream.writable = false;
+  peer.write("much");
+  await until("it to be held up", () => stream.text === "much" && socket.isPaused());
+  context.mock.timers.tick(A_LOOK_MS);
+  assert.equal(socket.destroyed, false);
+  peer.resetAndDestroy();
+  await until("the reset", () => hasPeerReset(socket));
+  assert.equal(stream.aborted, undefined);
+  context.mock.timers.tick(A_LOOK_MS);
+  await until("the end", () => results.length === 1);
+  assert.equal(stream.aborted, "connection_reset");
+  assert.equal(results[0]?.error?.code, "connection_reset");
+  // The last look forgets it.
+  context.mock.timers.tick(A_LOOK_MS);
+});
+
+test("a client that was held up is looked at no more when it is read again, or its tunnel is over", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  const stopped = context.mock.method(globalThis, "clearInterval").mock;
+  for (const goOn of [
+    ({ splice }: Joined) => splice.onDrain(),
+    ({ splice }: Joined) => splice.onError(new ProxyError("agent_lost", "gone")),
+  ]) {
+    await using joined = await join({ endsOnReset: true });
+    joined.stream.writable = false;
+    joined.peer.write("much");
+    await until("it to be held up", () => joined.socket.isPaused());
+    context.mock.timers.tick(A_LOOK_MS);
+    const before = stopped.callCount();
+    goOn(joined);
+    context.mock.timers.tick(A_LOOK_MS);
+    assert.equal(stopped.callCount(), before + 1);
+  }
+});
+
+test("what a target has sent before its reset is still read when it was held up", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  await using joined = await join();
+  const { peer, socket, stream, splice } = joined;
+  stream.writable = false;
+  peer.write("first ");
+  await until("it to be held up", () => stream.text === "first " && socket.isPaused());
+  peer.write("rest");
+  peer.resetAndDestroy();
+  await until("the reset", () => hasPeerReset(socket));
+  context.mock.timers.tick(A_LOOK_MS);
+  stream.writable = true;
+  splice.onDrain();
+  await until("the rest", () => stream.text === "first rest" || stream.aborted !== undefined);
+  assert.equal(stream.text, "first rest");
 });
 
 test("faults F1: a stream that fails resets the socket: never a graceful end", async () => {

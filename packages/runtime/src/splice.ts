@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { type ErrorCode, ProxyError } from "@porchlight/protocol/errors";
 import { ChunkQueue } from "./chunk-queue.ts";
+import { watchHeld } from "./held-sockets.ts";
 import { resetSocket } from "./reset-socket.ts";
 import { readBlocks } from "./read-blocks.ts";
 import type { RoomyReads } from "./roomy-reads.ts";
@@ -38,6 +39,11 @@ export interface SpliceOptions {
   /** How the socket is read, if it was made with them. */
   readonly reads?: RoomyReads;
   readonly stream: SpliceStream;
+  /**
+   * The tunnel ends when the peer resets its connection while it is held up (faults A28). For clients: what a target has sent
+   * before its reset is still to be read.
+   */
+  readonly endsOnReset?: boolean;
   /** What the stream gave before. */
   readonly early?: ChunkQueue;
   /** The tunnel is over; comes exactly once, when the socket is closed and the stream has ended. */
@@ -58,6 +64,8 @@ export class Splice {
   /** Kept, and handed to the socket, which has not written it yet. */
   readonly #writing: Uint8Array[] = [];
   #corked = false;
+  /** The stream takes no more: the socket is not read. */
+  #isHeldUp = false;
   #streamEnded = false;
   #socketEnded = false;
   #closesWhole = false;
@@ -102,6 +110,7 @@ export class Splice {
 
   /** The stream takes bytes again. */
   onDrain(): void {
+    this.#isHeldUp = false;
     if (!this.#over) this.#socket.resume();
   }
 
@@ -129,8 +138,17 @@ export class Splice {
   #pass(chunk: Uint8Array, roomBytes: number): boolean {
     this.#sentBytes += chunk.length;
     this.#options.onBytes?.("sent", chunk.length);
-    return this.#stream.write(chunk, roomBytes);
+    const goesOn = this.#stream.write(chunk, roomBytes);
+    if (!goesOn) this.#holdUp();
+    return goesOn;
   }
+
+  #holdUp(): void {
+    this.#isHeldUp = true;
+    if (this.#options.endsOnReset === true) watchHeld(this.#socket, this.#isHeld);
+  }
+
+  readonly #isHeld = (): boolean => this.#isHeldUp;
 
   readonly #onSocketEnd = (): void => {
     this.#socketEnded = true;

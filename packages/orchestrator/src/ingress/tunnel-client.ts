@@ -89,6 +89,7 @@ export class TunnelClient implements TunnelDoor {
       socket,
       stream: exchange,
       onEnd: ignore,
+      endsOnReset: true,
       ...(this.#reads === undefined ? {} : { reads: this.#reads }),
     });
   }

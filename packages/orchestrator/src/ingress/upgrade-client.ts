@@ -70,7 +70,12 @@ export class UpgradeClient implements ForwardClient {
     this.sink.write(early);
     if (unread.paid !== undefined) this.sink.write(unread.paid);
     for (const chunk of this.#early) exchange.write(chunk);
-    const splice = new Splice({ socket: this.sink, stream: exchange, onEnd: ignore });
+    const splice = new Splice({
+      socket: this.sink,
+      stream: exchange,
+      onEnd: ignore,
+      endsOnReset: true,
+    });
     for (const chunk of unread.owed) splice.onData(chunk);
     if (unread.hasEnded) splice.onEnd();
     this.sink.resume();
