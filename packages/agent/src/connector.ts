@@ -179,8 +179,7 @@ function dialAddress(address: string, port: number, options: ConnectorOptions): 
   if (options.forTunnel !== true) {
     const keptAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS };
     const socket = connect({ ...where, ...keptAlive, onread: reads.options });
-    reads.listener = intoStream(socket);
-    socket.once("close", () => reads.close());
+    readAsStream(socket, reads);
     return { socket };
   }
   const socket = connect({ ...where, allowHalfOpen: true, onread: reads.options });
@@ -223,8 +222,13 @@ function secure(carrier: Socket, host: string, cancellation: Cancellation): Prom
 /** Lets what is decrypted be read into memory that is used again, where Node can be told to. */
 function readRecords(socket: TLSSocket): void {
   const reads = new RoomyReads({ isTls: true });
+  if (readInto(socket, reads.options)) readAsStream(socket, reads);
+}
+
+/** Gives what is read to whoever reads the socket in Node's way. */
+function readAsStream(socket: Socket, reads: RoomyReads): void {
   reads.listener = intoStream(socket);
-  if (readInto(socket, reads.options)) socket.once("close", () => reads.close());
+  socket.once("close", () => reads.close());
 }
 
 /** What `promise` gives, or the reason as soon as it is cancelled; the promise itself cannot be stopped. */

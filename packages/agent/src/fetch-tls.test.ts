@@ -47,7 +47,8 @@ class WrittenStream extends FakeStream {
   }
 }
 
-async function run(pool: ConnectionPool, url: string, stream = new WrittenStream()) {
+async function run(pool: ConnectionPool, url: string) {
+  const stream = new WrittenStream();
   const fetch = new Fetch(
     stream,
     {

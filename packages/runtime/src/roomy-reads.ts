@@ -117,7 +117,7 @@ export class RoomyReads {
     const place = this.#place;
     this.#place = undefined;
     this.#listener = undefined;
-    if (place?.stock === FIRST) putBack(place);
+    if (place !== undefined) putBack(place);
   }
 
   #next(): Uint8Array {

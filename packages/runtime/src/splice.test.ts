@@ -45,13 +45,13 @@ interface Joined extends AsyncDisposable {
   readonly results: SpliceResult[];
 }
 
-async function join(sides: Pick<SpliceOptions, "endsOnReset"> = {}): Promise<Joined> {
+async function join(options: Pick<SpliceOptions, "endsOnReset"> = {}): Promise<Joined> {
   const pair = await socketPair();
   const { accepted: socket, dialled: peer } = pair;
   const stream = new FakeStream();
   const results: SpliceResult[] = [];
   const splice = new Splice({
-    ...sides,
+    ...options,
     socket,
     stream,
     onEnd: (result) => results.push(result),

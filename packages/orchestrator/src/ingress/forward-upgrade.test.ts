@@ -268,6 +268,21 @@ test("faults A28: a client that resets while it is held up leaves the exit, conn
   await until("the tunnel to be left", () => !door.tunnels.last.isOpen, 2_000);
 });
 
+test("faults A28: a WebSocket whose client resets while its target takes no more leaves the exit", async () => {
+  await using target = await startRawTarget((_, socket) => {
+    socket.write(SWITCH, "latin1");
+    socket.pause();
+  });
+  await using door = await startForwardDoor();
+  using client = await openRaw(door.port);
+  client.write(upgradeText(target.origin));
+  await client.untilText(END);
+  await client.writeUntilHeld();
+  assert.ok(door.tunnels.last.isOpen);
+  resetSocket(client.socket);
+  await until("the tunnel to be left", () => !door.tunnels.last.isOpen, 2_000);
+});
+
 test("a client that was held up is looked at no more once it is a WebSocket", async (context) => {
   const stopped = context.mock.method(globalThis, "clearInterval").mock;
   let agree = (): unknown => undefined;

@@ -20,7 +20,7 @@ const SHOWN_CHARS = 64;
 /** Stands where bytes were that are no UTF-8; no name has it. Source: Unicode §23.8, U+FFFD. */
 const REPLACED = "\ufffd";
 
-/** No agent's name or label has any. */
+/** Names and labels of agents are without them. */
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
 const SHAPE = Compile(RequestFields);
