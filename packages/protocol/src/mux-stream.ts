@@ -41,8 +41,8 @@ export interface StreamOwner {
   hold(bytes: number): void;
   /** `bytes` of received data are no longer held. */
   release(bytes: number): void;
-  /** The writer waits and may go on; the mux calls `drained` when it has finished what it does. */
-  drainSoon(stream: MuxStream): void;
+  /** The writer may go on, or its end has been taken; the mux calls `left` once that has been handed to the carrier. */
+  leftSoon(stream: MuxStream): void;
   /** Both directions have ended; the peer may still have `lateBytes` under way. */
   forget(stream: MuxStream, lateBytes: number): void;
 }
@@ -125,6 +125,7 @@ export class MuxStream implements Stream, Source {
     if (this.#over) return;
     const abort = { wire: ERRORS[code].wire, unsent, reason: reason.slice(0, MAX_REASON_CHARS) };
     this.#owner.sendControl(encodeAbortFrame(this.id, abort));
+    this.#handler = undefined;
     this.#close();
   }
 
@@ -151,7 +152,7 @@ export class MuxStream implements Stream, Source {
     this.#sendCreditBytes -= chunk.length;
     if (this.#wantsDrain && this.#queue.bytes <= SEND_LOW_BYTES) {
       this.#wantsDrain = false;
-      this.#owner.drainSoon(this);
+      this.#owner.leftSoon(this);
     }
     return chunk;
   }
@@ -162,13 +163,17 @@ export class MuxStream implements Stream, Source {
 
   ended(): Uint8Array | undefined {
     this.#localEnded = true;
-    if (this.#remoteEnded) this.#close();
+    if (this.#remoteEnded) {
+      this.#close();
+      this.#owner.leftSoon(this);
+    }
     return this.#trailersFrame;
   }
 
-  /** Tells the writer that there is room again. */
-  drained(): void {
+  /** Tells the writer that there is room again, or that its end has left and was the last. */
+  left(): void {
     if (!this.#localEnded) this.#handler?.onDrain();
+    else if (this.#over) this.#tellOver();
   }
 
   /** The CREDIT frame that is due, if one is. */
@@ -208,9 +213,15 @@ export class MuxStream implements Stream, Source {
     if (this.#over) return;
     this.#checkOpen();
     this.#remoteEnded = true;
-    const handler = this.#handler;
     if (this.#localEnded) this.#close();
-    handler?.onEnd(trailers);
+    this.#handler?.onEnd(trailers);
+    if (this.#over) this.#tellOver();
+  }
+
+  #tellOver(): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.onOver?.();
   }
 
   receiveCredit(bytes: number): void {
@@ -232,6 +243,7 @@ export class MuxStream implements Stream, Source {
     if (this.#over) return;
     const handler = this.#handler;
     this.#releaseBacklog();
+    this.#handler = undefined;
     this.#close();
     handler?.onError(error);
   }
@@ -265,7 +277,6 @@ export class MuxStream implements Stream, Source {
     this.#localEnded = true;
     this.#remoteEnded = true;
     this.#queue.clear();
-    this.#handler = undefined;
     this.#owner.forget(this, lateBytes);
   }
 

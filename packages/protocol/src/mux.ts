@@ -171,16 +171,16 @@ export class Mux implements StreamOwner, FrameSink {
     }
   }
 
-  /** The next message for the carrier, `undefined` when there is none. Once it is handed over: `tellDrains`. */
+  /** The next message for the carrier, `undefined` when there is none. Once it is handed over: `tellLeft`. */
   takeMessage(nowMs: number): OutgoingMessage | undefined {
     this.#nowMs = nowMs;
     this.#grantCredits();
     return this.#outbox.take();
   }
 
-  /** Tells writers that there is room again: what they do in answer must not overtake the message just taken. */
-  tellDrains(): void {
-    for (const stream of this.#streams.takeDrainsDue()) this.#guard(stream, () => stream.drained());
+  /** Tells writers that there is room again, or that their stream is over: what they do then comes behind the message taken. */
+  tellLeft(): void {
+    for (const stream of this.#streams.takeLeftDue()) this.#guard(stream, () => stream.left());
   }
 
   // ── what streams ask of their owner ──
@@ -200,8 +200,8 @@ export class Mux implements StreamOwner, FrameSink {
     if (this.#streams.addCreditDue(stream)) this.#handler.onOutput();
   }
 
-  drainSoon(stream: MuxStream): void {
-    this.#streams.addDrainDue(stream);
+  leftSoon(stream: MuxStream): void {
+    this.#streams.addLeftDue(stream);
   }
 
   hold(bytes: number): void {

@@ -8,7 +8,7 @@ export class StreamTable {
   readonly #streams: Record<number, MuxStream> = {};
   #size = 0;
   #creditsDue: MuxStream[] = [];
-  #drainsDue: MuxStream[] = [];
+  #leftDue: MuxStream[] = [];
 
   get size(): number {
     return this.#size;
@@ -51,15 +51,15 @@ export class StreamTable {
     return due;
   }
 
-  /** The stream's writer waits, and there is room again. */
-  addDrainDue(stream: MuxStream): void {
-    this.#drainsDue.push(stream);
+  /** The stream's writer is to hear that something of it has left. */
+  addLeftDue(stream: MuxStream): void {
+    this.#leftDue.push(stream);
   }
 
-  takeDrainsDue(): readonly MuxStream[] {
-    if (this.#drainsDue.length === 0) return NONE;
-    const due = this.#drainsDue;
-    this.#drainsDue = [];
+  takeLeftDue(): readonly MuxStream[] {
+    if (this.#leftDue.length === 0) return NONE;
+    const due = this.#leftDue;
+    this.#leftDue = [];
     return due;
   }
 

@@ -5,7 +5,7 @@
 import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { Head, Trailers } from "./message.ts";
 
-/** Hears what the peer does on one stream. After `onError`, or after both sides have ended, nothing more comes. */
+/** Hears what the peer does on one stream. After `onError` or `onOver` nothing more comes. */
 export interface StreamHandler {
   /** The acceptor's answer, once; heard by the opener only. */
   onHead(head: Head): void;
@@ -20,6 +20,8 @@ export interface StreamHandler {
   onEnd(trailers: Trailers | undefined): void;
   /** `write` returned `false` before; now more may be written. */
   onDrain(): void;
+  /** Both sides have ended, and the own end has been handed to the carrier: what is sent from now on comes behind it. */
+  onOver?(): void;
   /** The stream is over before its time: aborted by the peer, or its link is lost (`agent_lost`). */
   onError(error: ProxyError): void;
 }

@@ -28,8 +28,11 @@ export interface Transport {
   readonly bufferedBytes: number;
   /** Receives everything that happens from now on; set once, in the tick the transport is handed out. */
   setHandler(handler: TransportHandler): void;
-  /** Sends one message. */
-  send(message: OutgoingMessage): void;
+  /**
+   * Sends one message.
+   * @param joins it may wait for those that are sent in the same turn, to leave with them in one write; default `false`
+   */
+  send(message: OutgoingMessage, joins?: boolean): void;
   /** Says goodbye with a code and ends the carrier; `onClose` follows within a bounded time even if the peer is silent. */
   close(code: number, reason: string): void;
   /** Ends the carrier now, without a goodbye. */

@@ -1,7 +1,7 @@
 /** In which order the last things of a stream or a link leave, also when handlers act inside a call. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MAX_CONTROL_BYTES } from "@porchlight/protocol/limits";
+import { INITIAL_WINDOW_BYTES, MAX_CONTROL_BYTES } from "@porchlight/protocol/limits";
 import type { Stream } from "@porchlight/protocol/stream";
 import { HEAD, HELLO, Heard, OPEN, startPair } from "@porchlight/testkit/session-pair";
 import { simulatedLink } from "@porchlight/testkit/simulated-link";
@@ -131,4 +131,88 @@ test("a stream whose own user aborts it inside onData hears nothing more, not ev
   assert.equal(heard.bytes, 1);
   assert.equal(heard.ended, false);
   assert.equal(accepted[0]?.heard.error?.code, "cancelled");
+});
+
+/** Opens a stream; the agent answers with a head and, if it is to, with its end. */
+function answered(parts: Parts, heard: Heard, { ends }: { ends: boolean }): Stream {
+  const stream = parts.orchestrator.open(OPEN, heard);
+  parts.clock.advance(5);
+  parts.streams.at(-1)?.head(HEAD);
+  if (ends) parts.streams.at(-1)?.end();
+  parts.clock.advance(5);
+  return stream;
+}
+
+test("onOver comes once, when both sides have ended, whichever is the last", () => {
+  for (const ends of [true, false]) {
+    const parts = startWith({});
+    const heard = new Heard();
+    const stream = answered(parts, heard, { ends });
+    stream.write(Buffer.from("the last"));
+    stream.end();
+    if (ends) assert.equal(heard.overs, 0, "nothing has left yet");
+    parts.clock.advance(5);
+    assert.equal(heard.overs, ends ? 1 : 0);
+    if (!ends) parts.streams[0]?.end();
+    parts.clock.advance(5);
+    assert.deepEqual([heard.overs, heard.ended, heard.error], [1, true, undefined]);
+  }
+});
+
+test("onOver waits for data that has no credit yet", () => {
+  const parts = startWith({});
+  const heard = new Heard();
+  const stream = answered(parts, heard, { ends: true });
+  stream.write(new Uint8Array(INITIAL_WINDOW_BYTES + 1));
+  stream.end();
+  parts.clock.advance(5);
+  assert.equal(heard.overs, 0);
+  parts.streams[0]?.consume(INITIAL_WINDOW_BYTES);
+  parts.clock.advance(5);
+  assert.equal(heard.overs, 1);
+});
+
+test("onOver does not follow an error or an own abort", () => {
+  const parts = startWith({});
+  const [lost, aborted] = [new Heard(), new Heard()];
+  answered(parts, lost, { ends: true }).end();
+  parts.orchestrator.close(1000, "Done");
+  const others = startWith({});
+  const stream = answered(others, aborted, { ends: true });
+  stream.end();
+  stream.abort("cancelled", "Enough");
+  others.clock.advance(5);
+  assert.deepEqual([lost.overs, aborted.overs], [1, 0]);
+  const third = startWith({});
+  const heard = new Heard();
+  answered(third, heard, { ends: true });
+  third.orchestrator.close(1000, "Done");
+  assert.deepEqual([heard.overs, heard.error?.code], [0, "agent_lost"]);
+});
+
+test("an agent never carries more streams than are open: those that follow an end come behind it", () => {
+  const AT_A_TIME = 5;
+  const most = { streams: 0 };
+  const streams: Stream[] = [];
+  const { clock, orchestrator, agent } = startPair({
+    latencyMs: 1,
+    onOpen: (stream) => {
+      most.streams = Math.max(most.streams, agent.streams);
+      streams.push(stream);
+      stream.head(HEAD);
+      stream.end();
+    },
+  });
+  let opened = 0;
+  const open = (): void => {
+    const heard = new Heard();
+    const stream = orchestrator.open(OPEN, Object.assign(heard, { onOver: open }));
+    // Some ends have data before them, which waits its turn behind control frames.
+    if (opened++ % 2 === 0) heard.onEnd = () => stream.write(Buffer.from("the last"));
+    clock.schedule(3 + (opened % 3), () => stream.end());
+  };
+  for (let count = 0; count < AT_A_TIME; count++) open();
+  clock.advance(200);
+  assert.ok(opened > 10 * AT_A_TIME, `${opened} opened`);
+  assert.equal(most.streams, AT_A_TIME);
 });

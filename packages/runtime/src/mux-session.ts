@@ -1,7 +1,7 @@
 /**
  * Drives the mux core over a real transport and the process's clock.
  *
- * What is written in one turn of the event loop leaves in one go, at the end of the turn. No more than
+ * What is written in one turn of the event loop, or a few, leaves in one go (`FlushPlan`). No more than
  * GATE_BYTES are handed to the transport: the queue stays in the mux, where control frames overtake data and
  * streams take turns, and not in a socket buffer.
  */
@@ -14,13 +14,11 @@ import type { MuxHandler } from "@porchlight/protocol/mux-handler";
 import type { Stream, StreamHandler } from "@porchlight/protocol/stream";
 import { CLOSE_CODES, type CloseCode, type Transport } from "@porchlight/protocol/transport";
 import { type Clock, systemClock } from "./clock.ts";
+import { FlushPlan, isFew } from "./flush-plan.ts";
 import type { Session, SessionHandler } from "./session.ts";
 
 /** Bytes handed to the transport and not yet written at which the mux keeps the rest. */
 const GATE_BYTES = 256 * 1024;
-
-/** With no more streams than this there is little to collect, and output leaves at the end of the current callback. */
-const FEW_STREAMS = 2;
 
 /** Heartbeat until WELCOME says otherwise. Milliseconds. */
 const DEFAULT_HEARTBEAT_MS = 15_000;
@@ -56,7 +54,7 @@ class MuxSession implements Session {
   #callOffTimer: (() => void) | undefined;
   #firedAtMs = 0;
   #timerAtMs = Number.POSITIVE_INFINITY;
-  #flushPlanned = false;
+  readonly #flushPlan: FlushPlan;
   #gated = false;
   #ended: { readonly code: number; readonly reason: string } | undefined;
   #lastReceivedMs: number;
@@ -65,6 +63,7 @@ class MuxSession implements Session {
     this.#handler = options.handler;
     this.#transport = options.transport;
     this.#clock = options.clock ?? systemClock;
+    this.#flushPlan = new FlushPlan(this.#clock, () => this.#flush());
     this.#lastReceivedMs = this.#clock.nowMs;
     this.#mux = new Mux({
       role: options.role,
@@ -143,7 +142,7 @@ class MuxSession implements Session {
       },
       onBroken: (code, reason) => this.#onBroken(code, reason),
       onFault: (error) => options.onFault?.(error),
-      onOutput: () => this.#planFlush(),
+      onOutput: () => this.#onOutput(),
     };
   }
 
@@ -186,26 +185,19 @@ class MuxSession implements Session {
 
   // ── sending ──
 
-  #planFlush(): void {
-    if (this.#flushPlanned || this.#gated) return;
-    this.#flushPlanned = true;
-    if (this.#mux.streams <= FEW_STREAMS) this.#clock.next(this.#flushNow);
-    else this.#clock.soon(this.#flushNow);
+  #onOutput(): void {
+    if (!this.#gated) this.#flushPlan.add(this.#mux.streams);
   }
-
-  readonly #flushNow = (): void => {
-    this.#flushPlanned = false;
-    this.#flush();
-  };
 
   #flush(): void {
     if (this.#ended !== undefined) return;
     const nowMs = this.#clock.nowMs;
+    const joins = !isFew(this.#mux.streams);
     while (this.#transport.bufferedBytes < GATE_BYTES) {
       const message = this.#mux.takeMessage(nowMs);
       if (message === undefined) return;
-      this.#transport.send(message);
-      this.#mux.tellDrains();
+      this.#transport.send(message, joins);
+      this.#mux.tellLeft();
     }
     this.#gated = true;
   }

@@ -172,3 +172,20 @@ test("webSocketTransport takes over from ws and from nobody else", async () => {
   pair.client.terminate();
   await closed;
 });
+
+test("webSocketTransport writes a large message at once, and one that joins others at the end of the turn", async () => {
+  await using end = await connect();
+  const { socket, transport } = end;
+  const roomBytes = 16;
+  const part = Buffer.alloc(roomBytes + 64 * 1024).subarray(roomBytes);
+  const message = { parts: [part], totalBytes: part.length, roomBytes };
+  transport.send(message);
+  assert.equal(socket.writableCorked, 0);
+  transport.send(message, true);
+  transport.send(message, true);
+  assert.equal(socket.writableCorked, 1);
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  assert.equal(socket.writableCorked, 0);
+});

@@ -28,7 +28,7 @@ import {
 } from "./websocket-frame.ts";
 import { WebSocketReader, type WebSocketSink, WebSocketViolation } from "./websocket-reader.ts";
 
-/** A message from this size on is written at once; smaller ones of one turn leave together. Bytes. */
+/** A message from this size on is written at once where it need not join others; smaller ones of one turn leave together. Bytes. */
 const DIRECT_BYTES = 16 * 1024;
 
 /** Smaller parts are copies of what was read, and need not come back. Bytes. */
@@ -111,10 +111,10 @@ class WebSocketTransport implements Transport, WebSocketSink {
     this.#handler = handler;
   }
 
-  send(message: OutgoingMessage): void {
+  send(message: OutgoingMessage, joins = false): void {
     if (this.#closing || this.#socket.destroyed) return;
     const inOnePiece = message.parts.length === 1 && message.roomBytes >= MAX_WS_HEADER_BYTES;
-    if (!inOnePiece || message.totalBytes < DIRECT_BYTES) this.#cork();
+    if (joins || !inOnePiece || message.totalBytes < DIRECT_BYTES) this.#cork();
     this.#write(WS_OPCODE.binary, message);
   }
 
@@ -237,7 +237,7 @@ class WebSocketTransport implements Transport, WebSocketSink {
     if (part !== undefined) returnRead(part);
   };
 
-  /** Small messages of one turn leave in one write. */
+  /** What is written until the end of the turn leaves in one write. */
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;

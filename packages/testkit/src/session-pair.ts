@@ -46,6 +46,7 @@ export class Heard implements StreamHandler {
   ended = false;
   trailers: Trailers | undefined;
   drains = 0;
+  overs = 0;
   error: ProxyError | undefined;
   /** What to do with each chunk. */
   onChunk: (chunk: Uint8Array) => void = () => undefined;
@@ -71,6 +72,9 @@ export class Heard implements StreamHandler {
   }
   onDrain(): void {
     this.drains++;
+  }
+  onOver(): void {
+    this.overs++;
   }
   onError(error: ProxyError): void {
     assert.equal(this.error, undefined, "a second error");

@@ -27,7 +27,7 @@ export interface HttpExchange {
   abort(code: ErrorCode, reason: string): void;
 }
 
-/** Receives what happens on a tunnel's stream. After `onError`, or `onEnd` and a local `end`, nothing more comes. */
+/** Receives what happens on a tunnel's stream. After `onError` or `onOver` nothing more comes. */
 export interface TunnelListener {
   /** The agent has connected to the target. */
   onConnected(head: TcpHead): void;
@@ -38,6 +38,8 @@ export interface TunnelListener {
   onEnd(): void;
   /** What was written has left far enough that more may be written. */
   onDrain(): void;
+  /** Both sides have ended, and the own end is on its way: what the agent is sent from now on comes behind it. */
+  onOver(): void;
   onError(error: ProxyError): void;
 }
 

@@ -313,8 +313,9 @@ test("startTcp: bytes, ends and drains pass", () => {
   handler.onEnd(undefined);
   tunnel.write(Buffer.from("x"));
   tunnel.end();
+  handler.onOver?.();
   assert.equal(heard.head?.address, "203.0.113.1");
-  assert.deepEqual(heard.events, ["data 3", "drain", "end"]);
+  assert.deepEqual(heard.events, ["data 3", "drain", "end", "over"]);
   assert.equal(stream.consumed, 3);
   assert.equal(stream.ended, true);
   tunnel.abort("cancelled", "Client went away");

@@ -62,6 +62,10 @@ export class MuxTunnel implements TunnelExchange, StreamHandler {
     this.#listener.onDrain();
   }
 
+  onOver(): void {
+    this.#listener.onOver();
+  }
+
   onError(error: ProxyError): void {
     this.#listener.onError(streamError(error, this.#host));
   }

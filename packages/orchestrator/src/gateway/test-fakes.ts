@@ -231,6 +231,9 @@ export class HeardTunnel implements TunnelListener {
   onDrain(): void {
     this.events.push("drain");
   }
+  onOver(): void {
+    this.events.push("over");
+  }
   onError(error: ProxyError): void {
     this.error = error;
   }

@@ -1,6 +1,6 @@
 /**
  * One try of a tunnel on one agent, and once the agent has connected, the tunnel itself: passes bytes on both
- * ways and counts them. It holds the agent's slot until both sides have ended, or one breaks it off.
+ * ways and counts them. It holds the agent's slot until both ends have left, or one side breaks it off.
  */
 import { ERRORS, ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { OpenTcp, TcpHead } from "@porchlight/protocol/message";
@@ -117,8 +117,13 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
     if (this.#state === "open") this.#door.onDrain();
   }
 
+  onOver(): void {
+    this.#slot.release();
+  }
+
   onError(error: ProxyError): void {
-    if (this.#state !== "ended") this.#fail(error);
+    if (this.#state === "ended") this.#slot.release();
+    else this.#fail(error);
   }
 
   /** The agent broke the rules. */
@@ -140,10 +145,8 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
     if (this.#state === "open") this.record.completed++;
     else if (code !== undefined && ERRORS[code].fault === "target") this.record.failed++;
     this.#state = "ended";
-    // The end goes out with this tick's frames, behind control frames: work that is given the slot now would
-    // reach the agent before it, and be refused as too much.
-    if (code === undefined) setImmediate(() => this.#slot.release());
-    else this.#slot.release();
+    // Until the end has left, work that is given the slot would reach the agent before it, and be refused as too much.
+    if (code !== undefined) this.#slot.release();
     this.#owner.ended(code);
   }
 }

@@ -114,14 +114,28 @@ describe("Tunnels", () => {
       }
       assert.equal(tunnel.ended, true);
       // Only when the end has gone out: the agent would count both.
+      mock.timers.tick(1_000);
       assert.equal(record("a").inFlight, 1);
-      mock.timers.tick(0);
+      tunnel.listener.onOver();
       assert.equal(record("a").inFlight, 0);
       assert.equal(record("a").completed, 1);
       assert.equal(tunnels.inFlight, 0);
       assert.equal(door.heard.at(-1), "end");
     });
   }
+
+  it("a link that is lost before the last end has left gives the slot back, and fails nothing", () => {
+    const [a] = connect(1);
+    open();
+    const tunnel = a!.tunnels[0]!;
+    tunnel.connect();
+    tunnel.listener.onEnd();
+    door.exchange.end();
+    tunnel.fail("agent_lost");
+    assert.equal(record("a").inFlight, 0);
+    assert.deepEqual([record("a").completed, record("a").failed], [1, 0]);
+    assert.equal(door.heard.at(-1), "end");
+  });
 
   it("a door that breaks off in answer to the target's end is counted once", () => {
     const [a] = connect(1);
