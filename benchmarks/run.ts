@@ -21,7 +21,7 @@ import { takeSample, type Sample } from "./sample.ts";
 const CONTENDERS = [direct, ssh, haproxy, porchlight];
 
 /** Before a load counts on a contender, so that code is compiled (with a new tunnel per request, that takes seconds) and windows are grown. Seconds. */
-const WARM_UP_SECONDS = 10;
+const WARM_UP_SECONDS = 20;
 
 interface Plan {
   readonly loads: readonly Load[];
