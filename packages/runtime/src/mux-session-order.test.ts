@@ -172,22 +172,39 @@ test("onOver waits for data that has no credit yet", () => {
   assert.equal(heard.overs, 1);
 });
 
-test("onOver does not follow an error or an own abort", () => {
-  const parts = startWith({});
-  const [lost, aborted] = [new Heard(), new Heard()];
-  answered(parts, lost, { ends: true }).end();
-  parts.orchestrator.close(1000, "Done");
-  const others = startWith({});
-  const stream = answered(others, aborted, { ends: true });
-  stream.end();
-  stream.abort("cancelled", "Enough");
-  others.clock.advance(5);
-  assert.deepEqual([lost.overs, aborted.overs], [1, 0]);
-  const third = startWith({});
-  const heard = new Heard();
-  answered(third, heard, { ends: true });
-  third.orchestrator.close(1000, "Done");
-  assert.deepEqual([heard.overs, heard.error?.code], [0, "agent_lost"]);
+test("onOver does not follow an error or an own abort, also inside onEnd", () => {
+  const acts: Record<string, (stream: Stream, session: Session) => void> = {
+    "an own abort": (stream) => stream.abort("cancelled", "Enough"),
+    "the link's end": (_, session) => session.close(1000, "Done"),
+  };
+  for (const [what, act] of Object.entries(acts)) {
+    for (const inside of [true, false]) {
+      const parts = startWith({});
+      const heard = new Heard();
+      const stream = answered(parts, heard, { ends: false });
+      if (inside) heard.onEnd = () => act(stream, parts.orchestrator);
+      parts.streams[0]?.end();
+      parts.clock.advance(5);
+      if (!inside) act(stream, parts.orchestrator);
+      parts.clock.advance(5);
+      assert.equal(heard.overs, 0, `${what}, ${inside ? "inside" : "later"}`);
+    }
+  }
+});
+
+test("messages of a link with more than two streams may leave together", () => {
+  const joined: unknown[] = [];
+  const { clock, link, orchestrator } = startPair();
+  const send = link.a.send.bind(link.a);
+  link.a.send = (message, joins?: boolean) => {
+    joined.push(joins);
+    send(message);
+  };
+  for (let count = 0; count < 3; count++) {
+    orchestrator.open(OPEN, new Heard());
+    clock.advance(5);
+  }
+  assert.deepEqual(joined, [false, false, true]);
 });
 
 test("an agent never carries more streams than are open: those that follow an end come behind it", () => {
