@@ -41,8 +41,8 @@ export interface StreamOwner {
   hold(bytes: number): void;
   /** `bytes` of received data are no longer held. */
   release(bytes: number): void;
-  /** The writer may go on, or its end has been taken; the mux calls `left` once that has been handed to the carrier. */
-  leftSoon(stream: MuxStream): void;
+  /** The writer may go on, or its end has been taken; the mux calls `sent` once that has been handed to the carrier. */
+  sentSoon(stream: MuxStream): void;
   /** Both directions have ended; the peer may still have `lateBytes` under way. */
   forget(stream: MuxStream, lateBytes: number): void;
 }
@@ -152,7 +152,7 @@ export class MuxStream implements Stream, Source {
     this.#sendCreditBytes -= chunk.length;
     if (this.#wantsDrain && this.#queue.bytes <= SEND_LOW_BYTES) {
       this.#wantsDrain = false;
-      this.#owner.leftSoon(this);
+      this.#owner.sentSoon(this);
     }
     return chunk;
   }
@@ -165,13 +165,13 @@ export class MuxStream implements Stream, Source {
     this.#localEnded = true;
     if (this.#remoteEnded) {
       this.#close();
-      this.#owner.leftSoon(this);
+      this.#owner.sentSoon(this);
     }
     return this.#trailersFrame;
   }
 
   /** Tells the writer that there is room again, or that its end has left and was the last. */
-  left(): void {
+  sent(): void {
     if (!this.#localEnded) this.#handler?.onDrain();
     else if (this.#over) this.#tellOver();
   }

@@ -171,7 +171,7 @@ export class Mux implements StreamOwner, FrameSink {
     }
   }
 
-  /** The next message for the carrier, `undefined` when there is none. Once it is handed over: `tellLeft`. */
+  /** The next message for the carrier, `undefined` when there is none. Once it is handed over: `tellSent`. */
   takeMessage(nowMs: number): OutgoingMessage | undefined {
     this.#nowMs = nowMs;
     this.#grantCredits();
@@ -179,8 +179,8 @@ export class Mux implements StreamOwner, FrameSink {
   }
 
   /** Tells writers that there is room again, or that their stream is over: what they do then comes behind the message taken. */
-  tellLeft(): void {
-    for (const stream of this.#streams.takeLeftDue()) this.#guard(stream, () => stream.left());
+  tellSent(): void {
+    for (const stream of this.#streams.takeSentDue()) this.#guard(stream, () => stream.sent());
   }
 
   // ── what streams ask of their owner ──
@@ -200,8 +200,8 @@ export class Mux implements StreamOwner, FrameSink {
     if (this.#streams.addCreditDue(stream)) this.#handler.onOutput();
   }
 
-  leftSoon(stream: MuxStream): void {
-    this.#streams.addLeftDue(stream);
+  sentSoon(stream: MuxStream): void {
+    this.#streams.addSentDue(stream);
   }
 
   hold(bytes: number): void {

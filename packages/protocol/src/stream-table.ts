@@ -8,7 +8,7 @@ export class StreamTable {
   readonly #streams: Record<number, MuxStream> = {};
   #size = 0;
   #creditsDue: MuxStream[] = [];
-  #leftDue: MuxStream[] = [];
+  #sentDue: MuxStream[] = [];
 
   get size(): number {
     return this.#size;
@@ -52,14 +52,14 @@ export class StreamTable {
   }
 
   /** The stream's writer is to hear that something of it has left. */
-  addLeftDue(stream: MuxStream): void {
-    this.#leftDue.push(stream);
+  addSentDue(stream: MuxStream): void {
+    this.#sentDue.push(stream);
   }
 
-  takeLeftDue(): readonly MuxStream[] {
-    if (this.#leftDue.length === 0) return NONE;
-    const due = this.#leftDue;
-    this.#leftDue = [];
+  takeSentDue(): readonly MuxStream[] {
+    if (this.#sentDue.length === 0) return NONE;
+    const due = this.#sentDue;
+    this.#sentDue = [];
     return due;
   }
 

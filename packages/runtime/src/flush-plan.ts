@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 /** With no more streams than this there is little to collect, and output leaves at the end of the current callback. */
 const FEW_STREAMS = 2;
 
-/** What leaves at the end of its turn: so many frames, a stream with data counted as one. */
+/** What leaves at the end of its turn: so many control frames and writes to streams. */
 const ENOUGH_OUTPUT = 12;
 
 /** Turns of the event loop that output waits for more at most, behind its own. */

@@ -197,7 +197,7 @@ class MuxSession implements Session {
       const message = this.#mux.takeMessage(nowMs);
       if (message === undefined) return;
       this.#transport.send(message, joins);
-      this.#mux.tellLeft();
+      this.#mux.tellSent();
     }
     this.#gated = true;
   }

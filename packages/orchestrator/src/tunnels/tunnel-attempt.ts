@@ -1,6 +1,7 @@
 /**
  * One try of a tunnel on one agent, and once the agent has connected, the tunnel itself: passes bytes on both
- * ways and counts them. It holds the agent's slot until both ends have left, or one side breaks it off.
+ * ways and counts them. It holds the agent's slot until both ends have left, or one side breaks it off: before, work that
+ * is given the slot would reach the agent ahead of the end, and be refused as too much.
  */
 import { ERRORS, ProxyError, type ErrorCode } from "@porchlight/protocol/errors";
 import type { OpenTcp, TcpHead } from "@porchlight/protocol/message";
@@ -14,7 +15,7 @@ export interface TunnelAttemptOwner {
   connected(attempt: TunnelAttempt, head: TcpHead): void;
   /** It could not be opened, or broke. */
   failed(attempt: TunnelAttempt, error: ProxyError): void;
-  /** Both sides have ended, or the door broke it off with `code`. */
+  /** Both ends have left; or the door broke it off, or the last end could not leave, with `code`. */
   ended(code: ErrorCode | undefined): void;
 }
 
@@ -73,7 +74,6 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
     if (this.#state !== "open" || this.#localEnded) return;
     this.#localEnded = true;
     this.#exchange?.end();
-    if (this.#remoteEnded) this.#complete(undefined);
   }
 
   /** Also ends an attempt that has not connected yet. */
@@ -109,8 +109,6 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
     if (this.#state === "ended" || this.#remoteEnded) return;
     this.#remoteEnded = true;
     this.#door.onEnd();
-    // The door may have ended its side, or all of it, in answer.
-    if (this.#localEnded) this.#complete(undefined);
   }
 
   onDrain(): void {
@@ -118,12 +116,15 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
   }
 
   onOver(): void {
-    this.#slot.release();
+    this.#complete(undefined);
   }
 
   onError(error: ProxyError): void {
-    if (this.#state === "ended") this.#slot.release();
-    else this.#fail(error);
+    if (this.#state === "ended") return;
+    if (!this.#localEnded || !this.#remoteEnded) return this.#fail(error);
+    // The door has done its part and has the whole answer; only what it sent last is lost.
+    this.record.failed++;
+    this.#end(error.code);
   }
 
   /** The agent broke the rules. */
@@ -144,9 +145,12 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
     if (this.#state === "ended") return;
     if (this.#state === "open") this.record.completed++;
     else if (code !== undefined && ERRORS[code].fault === "target") this.record.failed++;
+    this.#end(code);
+  }
+
+  #end(code: ErrorCode | undefined): void {
     this.#state = "ended";
-    // Until the end has left, work that is given the slot would reach the agent before it, and be refused as too much.
-    if (code !== undefined) this.#slot.release();
+    this.#slot.release();
     this.#owner.ended(code);
   }
 }

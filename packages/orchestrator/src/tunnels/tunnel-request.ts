@@ -39,7 +39,10 @@ export interface OpenedTunnel {
   readonly exchange: TunnelExchange;
 }
 
-/** The door that asked for a tunnel. After `onError`, or `onEnd` and its own `end`, it hears nothing more. */
+/**
+ * The door that asked for a tunnel. After `onError` it hears nothing more; after `onEnd` and its own `end` only `onError`, when
+ * what it sent last could not leave within the idle time.
+ */
 export interface TunnelDoor {
   /** The agent has connected: only now may the client be told so (faults P21). */
   onOpen(opened: OpenedTunnel): void;

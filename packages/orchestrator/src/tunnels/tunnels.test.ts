@@ -115,7 +115,7 @@ describe("Tunnels", () => {
       assert.equal(tunnel.ended, true);
       // Only when the end has gone out: the agent would count both.
       mock.timers.tick(1_000);
-      assert.equal(record("a").inFlight, 1);
+      assert.deepEqual([record("a").inFlight, tunnels.inFlight], [1, 1]);
       tunnel.listener.onOver();
       assert.equal(record("a").inFlight, 0);
       assert.equal(record("a").completed, 1);
@@ -124,7 +124,19 @@ describe("Tunnels", () => {
     });
   }
 
-  it("a link that is lost before the last end has left gives the slot back, and fails nothing", () => {
+  it("an end that cannot leave is given up after the idle time", () => {
+    const [a] = connect(1);
+    open();
+    const tunnel = a!.tunnels[0]!;
+    tunnel.connect();
+    tunnel.listener.onEnd();
+    door.exchange.end();
+    for (let passed = 0; passed < 1_100_000; passed += 100_000) mock.timers.tick(100_000);
+    assert.equal(tunnel.aborted?.code, "cancelled");
+    assert.deepEqual([record("a").inFlight, tunnels.inFlight], [0, 0]);
+  });
+
+  it("a link that is lost before the last end has left frees the slot and is logged; the door has its answer", () => {
     const [a] = connect(1);
     open();
     const tunnel = a!.tunnels[0]!;
@@ -133,7 +145,8 @@ describe("Tunnels", () => {
     door.exchange.end();
     tunnel.fail("agent_lost");
     assert.equal(record("a").inFlight, 0);
-    assert.deepEqual([record("a").completed, record("a").failed], [1, 0]);
+    assert.deepEqual([record("a").completed, record("a").failed], [0, 1]);
+    assert.equal(logged[0]!["code"], "agent_lost");
     assert.equal(door.heard.at(-1), "end");
   });
 
@@ -155,6 +168,7 @@ describe("Tunnels", () => {
     door.exchange.write(Buffer.from("hello"));
     a!.tunnels[0]!.listener.onEnd();
     door.exchange.end();
+    a!.tunnels[0]!.listener.onOver();
     assert.equal(logged.length, 1);
     const { time, level, name, ...fields } = logged[0]!;
     assert.deepEqual([typeof time, level, name], ["string", "info", "test"]);
