@@ -45,8 +45,11 @@ export interface TunnelListener {
 
 /** One tunnel through an agent. */
 export interface TunnelExchange {
-  /** Sends bytes towards the target; `false` asks to wait for `onDrain`. */
-  write(chunk: Uint8Array): boolean;
+  /**
+   * Sends bytes towards the target; `false` asks to wait for `onDrain`.
+   * @param roomBytes as in `Stream.write`
+   */
+  write(chunk: Uint8Array, roomBytes?: number): boolean;
   /** Half-closes towards the target. */
   end(): void;
   consume(bytes: number): void;

@@ -311,7 +311,8 @@ test("startTcp: bytes, ends and drains pass", () => {
   tunnel.consume(3);
   handler.onDrain();
   handler.onEnd(undefined);
-  tunnel.write(Buffer.from("x"));
+  tunnel.write(Buffer.from("x"), 24);
+  assert.equal(stream.roomInFront, 24);
   tunnel.end();
   handler.onOver?.();
   assert.equal(heard.head?.address, "203.0.113.1");

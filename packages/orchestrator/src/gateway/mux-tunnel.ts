@@ -24,8 +24,8 @@ export class MuxTunnel implements TunnelExchange, StreamHandler {
     this.#stream = stream;
   }
 
-  write(chunk: Uint8Array): boolean {
-    return this.#stream?.write(chunk) ?? true;
+  write(chunk: Uint8Array, roomBytes?: number): boolean {
+    return this.#stream?.write(chunk, roomBytes) ?? true;
   }
 
   end(): void {

@@ -89,6 +89,8 @@ export function fakeContext() {
 export class FakeStream implements Stream {
   readonly id = 1;
   readonly writes: Uint8Array[] = [];
+  /** Free bytes in front of what was written last. */
+  roomInFront: number | undefined;
   /** `write` gives `false` once so many writes have been taken. */
   room: number;
   ended = false;
@@ -100,8 +102,9 @@ export class FakeStream implements Stream {
   }
 
   head(): void {}
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, roomBytes?: number): boolean {
     this.writes.push(chunk);
+    this.roomInFront = roomBytes;
     return --this.room > 0;
   }
   end(): void {

@@ -64,6 +64,8 @@ export class ScriptedTunnel extends Recorded implements TunnelExchange {
   readonly open: OpenTcp;
   readonly listener: TunnelListener;
   readonly written: Uint8Array[] = [];
+  /** Free bytes in front of what was written last. */
+  roomInFront: number | undefined;
   ended = false;
   /** What `write` returns. */
   writable = true;
@@ -74,8 +76,9 @@ export class ScriptedTunnel extends Recorded implements TunnelExchange {
     this.listener = listener;
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, roomBytes?: number): boolean {
     this.written.push(chunk);
+    this.roomInFront = roomBytes;
     return this.writable;
   }
 

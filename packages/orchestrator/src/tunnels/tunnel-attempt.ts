@@ -59,11 +59,11 @@ export class TunnelAttempt implements TunnelListener, TunnelExchange {
 
   // ── what the door does ──
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, roomBytes?: number): boolean {
     if (this.#state !== "open" || this.#exchange === undefined) return true;
     this.sentBytes += chunk.length;
     this.record.bytesSent += chunk.length;
-    return this.#exchange.write(chunk);
+    return this.#exchange.write(chunk, roomBytes);
   }
 
   consume(bytes: number): void {

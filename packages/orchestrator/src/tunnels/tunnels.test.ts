@@ -85,7 +85,8 @@ describe("Tunnels", () => {
     const tunnel = a!.tunnels[0]!;
     tunnel.connect();
     tunnel.writable = false;
-    assert.equal(door.exchange.write(Buffer.from("hello")), false);
+    assert.equal(door.exchange.write(Buffer.from("hello"), 24), false);
+    assert.equal(tunnel.roomInFront, 24);
     tunnel.listener.onDrain();
     tunnel.listener.onData(Buffer.from("hi"));
     door.exchange.consume(2);
