@@ -208,6 +208,25 @@ test("an idle tunnel is ended after ORCH_TUNNEL_IDLE_MS, one with a little traff
   }
 });
 
+test("a tunnel whose last bytes cannot leave ends with the idle time too, though both sides have ended", async () => {
+  await using cluster = await startCluster({ orchestrator: { ORCH_TUNNEL_IDLE_MS: "1000" } });
+  await using target = await new Sockets((socket) => socket.end("bye")).listen();
+  using connection = await openTunnel(cluster, target.port);
+  await connection.untilEnd();
+  // Takes nothing any more: what is sent now waits for credit, and the end behind it.
+  cluster.agents[0]?.kill("SIGSTOP");
+  try {
+    connection.socket.end(Buffer.alloc(1_100_000));
+    const isGone = async (): Promise<boolean> => (await cluster.metric("tunnels_in_flight")) === 0;
+    await until("the tunnel to end", isGone, 5_000);
+    assert.equal(await cluster.metric('tunnels_total{code="cancelled"}'), 1);
+  } finally {
+    cluster.agents[0]?.kill("SIGCONT");
+  }
+  for (const socket of target.accepted) socket.resume();
+  await until("the target's connection to end", () => target.open === 0);
+});
+
 test("one key has so many connections, and the next is 429", async () => {
   await using cluster = await startCluster({
     orchestrator: { ORCH_PROXY_CONNECTIONS_PER_KEY: "2" },
