@@ -16,6 +16,7 @@ import { roundMs } from "@porchlight/protocol/round-ms";
 import { createId } from "@porchlight/runtime/ids";
 import type { Splice } from "@porchlight/runtime/splice";
 import { jobHeaders } from "../http/answer-headers.ts";
+import { passBody } from "../http/pass-body.ts";
 import type { OpenedTunnel, RunningTunnel, TunnelDoor } from "../tunnels/tunnel-request.ts";
 import { TunnelSocket } from "../tunnels/tunnel-socket.ts";
 import type { Tunnels } from "../tunnels/tunnels.ts";
@@ -53,6 +54,7 @@ const REST_MS = 500;
 
 /** A forwarded request under way. */
 export class ForwardExchange implements TunnelDoor, TargetListener {
+  readonly borrows = true;
   readonly #forward: ForwardRequest;
   readonly #context: ForwardContext;
   readonly #id = createId("job");
@@ -143,7 +145,7 @@ export class ForwardExchange implements TunnelDoor, TargetListener {
       client.begin(this.#answerHead(response));
       this.#hasBegun = true;
       response.once("end", () => this.#complete(response));
-      response.pipe(client.sink, { end: false });
+      passBody(response, client.sink);
     });
   }
 

@@ -109,6 +109,8 @@ export class PlainTunnel implements TunnelExchange, RunningTunnel {
     this.mostOwedBytes = Math.max(this.mostOwedBytes, this.owedBytes);
     if (this.owedBytes >= WINDOW_BYTES) this.#socket.pause();
     this.#door.onData(chunk);
+    // It was lent: what shows from now on is another stream's.
+    if (this.#door.borrows === true) chunk.fill(0x3f);
   }
 }
 

@@ -110,7 +110,8 @@ export class TargetExchange {
     if (!this.#request.isUpgrade) return this.#refuse("changed protocols unasked");
     if (response.rawHeaders.length > MAX_HEADERS * 2) return this.#refuse(TOO_MANY_HEADERS);
     this.#isOver = true;
-    this.#listener.onSwitch(response, early);
+    // It is a part of what the tunnel has lent.
+    this.#listener.onSwitch(response, Buffer.from(early));
   };
 
   readonly #onError = (error: Error): void => {

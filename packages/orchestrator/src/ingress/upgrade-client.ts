@@ -2,6 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { watchHeld } from "@porchlight/runtime/held-sockets";
+import { readBlocks } from "@porchlight/runtime/read-blocks";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { Splice } from "@porchlight/runtime/splice";
 import type { ProxyError } from "@porchlight/protocol/errors";
@@ -76,7 +77,10 @@ export class UpgradeClient implements ForwardClient {
       onEnd: ignore,
       endsOnReset: true,
     });
-    for (const chunk of unread.owed) splice.onData(chunk);
+    for (const chunk of unread.owed) {
+      splice.onData(chunk);
+      readBlocks.drop(chunk);
+    }
     if (unread.hasEnded) splice.onEnd();
     this.sink.resume();
     return splice;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { ProxyError } from "@porchlight/protocol/errors";
+import { readBlocks } from "@porchlight/runtime/read-blocks";
 import { until } from "@porchlight/testkit/until";
 import type { TunnelExchange } from "../agents/link.ts";
 import { TunnelSocket } from "./tunnel-socket.ts";
@@ -183,4 +184,101 @@ test("release: what is unread goes along, with its credit, and the tunnel is not
   assert.equal(hasEnded, true);
   socket.abort(new ProxyError("cancelled", "Not its own any more"));
   assert.deepEqual(exchange.aborted, []);
+});
+
+/** Lends bytes as a link does: they are another stream's as soon as the call is over. */
+function lend(socket: TunnelSocket, text: string): void {
+  const block = readBlocks.acquire();
+  assert.ok(block);
+  const bytes = block.bytes.write(text, "latin1");
+  socket.onData(block.bytes.subarray(0, bytes));
+  readBlocks.release(block);
+  useAgain();
+}
+
+/** Reads other streams into the blocks that were given back last. */
+function useAgain(): void {
+  const blocks = Array.from({ length: 4 }, () => readBlocks.acquire());
+  for (const block of blocks) {
+    block?.bytes.fill("?");
+    if (block !== undefined) readBlocks.release(block);
+  }
+}
+
+/** A turn of the event loop, in each step of which blocks are used again. */
+async function turn(): Promise<void> {
+  let steps = 0;
+  process.nextTick(function step() {
+    useAgain();
+    if (++steps < 10) process.nextTick(step);
+  });
+  await new Promise(setImmediate);
+}
+
+/** What a reader does at the start, and before each of the pieces. */
+interface Reader {
+  readonly begin?: (socket: TunnelSocket) => void;
+  readonly before?: (socket: TunnelSocket, piece: number) => void;
+}
+
+const READERS: Readonly<Record<string, Reader>> = {
+  "hears it as it comes": { begin: (socket) => socket.resume() },
+  "begins when all has come": { begin: (socket) => socket.pause() },
+  "pauses behind the first": { begin: (socket) => socket.once("data", () => socket.pause()) },
+  "takes a piece a turn": {
+    begin: (socket) =>
+      socket.on("data", () => {
+        socket.pause();
+        setImmediate(() => socket.resume());
+      }),
+  },
+  "pauses, and goes on right before a piece": {
+    before: (socket, piece) => (piece % 2 === 0 ? socket.pause() : socket.resume()),
+  },
+};
+
+for (const [what, { begin, before }] of Object.entries(READERS)) {
+  test(`TunnelSocket: a reader that ${what} gets what was lent, and no other stream's bytes`, async () => {
+    const lentBefore = readBlocks.lent;
+    const { socket, exchange } = open();
+    let text = "";
+    socket.on("data", (piece: Buffer) => (text += piece.toString()));
+    begin?.(socket);
+    await turn();
+    let expected = "";
+    for (let piece = 0; piece < 40; piece++) {
+      const content = String.fromCharCode(65 + piece).repeat(10_000);
+      before?.(socket, piece);
+      lend(socket, content);
+      expected += content;
+      if (piece % 3 === 0) await turn();
+    }
+    socket.onEnd();
+    socket.resume();
+    for (let rest = 0; rest < 50; rest++) await turn();
+    assert.ok(text === expected);
+    assert.equal(exchange.consumedBytes, expected.length);
+    assert.equal(readBlocks.lent, lentBefore);
+  });
+}
+
+test("TunnelSocket: what was lent while nobody listened is there for who comes then", async () => {
+  const { socket } = open();
+  socket.resume();
+  await turn();
+  lend(socket, "a".repeat(10_000));
+  let text = "";
+  socket.on("data", (piece: Buffer) => (text += piece.toString()));
+  await turn();
+  assert.equal(text, "a".repeat(10_000));
+});
+
+test("TunnelSocket: destroyed, it keeps nothing that it was lent", async () => {
+  const lentBefore = readBlocks.lent;
+  const { socket } = open();
+  for (let count = 0; count < 3; count++) lend(socket, "x".repeat(10_000));
+  assert.ok(readBlocks.lent > lentBefore);
+  socket.destroy();
+  await once(socket, "close");
+  assert.equal(readBlocks.lent, lentBefore);
 });

@@ -1,6 +1,7 @@
 import { Duplex } from "node:stream";
 import { ProxyError } from "@porchlight/protocol/errors";
 import { ChunkQueue } from "@porchlight/runtime/chunk-queue";
+import { readBlocks } from "@porchlight/runtime/read-blocks";
 import type { TunnelExchange } from "../agents/link.ts";
 
 /** Bytes held here for a reader that is slow; the rest waits as credit not given back. */
@@ -13,7 +14,7 @@ const CLOSE_MS = 1_000;
 export interface UnreadBytes {
   /** Their credit has gone back. */
   readonly paid: Uint8Array | undefined;
-  /** Their credit is still to be given back. */
+  /** Their credit is still to be given back, and they are to be dropped by `readBlocks.drop`. */
   readonly owed: readonly Uint8Array[];
   /** The target has ended its side behind them. */
   readonly hasEnded: boolean;
@@ -51,11 +52,12 @@ export class TunnelSocket extends Duplex {
 
   // ── what the tunnel's door hears ──
 
+  /** The chunk need be valid during this call only. */
   onData(chunk: Uint8Array): void {
     this.#receivedBytes += chunk.length;
     if (this.destroyed) this.#exchange.consume(chunk.length);
-    else if (this.#isWanted) this.#hand(chunk);
-    else this.#waiting.push(chunk);
+    else if (!this.#isWanted) this.#waiting.push(chunk);
+    else this.#hand(this.#isHeard() ? viewOf(chunk) : Buffer.from(chunk));
   }
 
   onEnd(): void {
@@ -105,7 +107,10 @@ export class TunnelSocket extends Duplex {
     this.#payBack();
     this.#isWanted = true;
     if (this.#waiting.bytes === 0) return;
-    for (const chunk of this.#waiting.takeAll()) this.#hand(chunk);
+    for (const chunk of this.#waiting.takeAll()) {
+      this.#hand(Buffer.from(chunk));
+      readBlocks.drop(chunk);
+    }
     if (this.#hasEnded) this.push(null);
   }
 
@@ -125,14 +130,24 @@ export class TunnelSocket extends Duplex {
     clearTimeout(this.#closing);
     this.#payBack();
     this.#exchange.consume(this.#waiting.bytes);
-    this.#waiting.takeAll();
+    this.#waiting.clear();
     // node:http destroys first, and says why some ticks behind it: whoever knows a reason gives it before.
     const isWhole = this.#hasEnded && this.writableFinished;
     if (!this.#isReleased && !isWhole) setImmediate(this.#abort, NOT_NEEDED);
     done(error);
   }
 
-  #hand(chunk: Uint8Array): void {
+  /**
+   * Whether what is pushed now goes to a listener before `push` returns, and not into the stream's own buffer: node:http's
+   * parser, which listens, keeps nothing of it.
+   */
+  #isHeard(): boolean {
+    return (
+      this.readableFlowing === true && this.readableLength === 0 && this.listenerCount("data") > 0
+    );
+  }
+
+  #hand(chunk: Buffer): void {
     this.#owedBytes += chunk.length;
     this.#isWanted = this.push(chunk);
     if (this.#isWanted) this.#payBack();
@@ -149,6 +164,10 @@ export class TunnelSocket extends Duplex {
   readonly #abort = ({ code, message }: ProxyError): void => {
     this.#exchange.abort(code, message);
   };
+}
+
+function viewOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }
 
 const NOT_NEEDED = new ProxyError("cancelled", "The tunnel is no longer needed");
