@@ -1,8 +1,8 @@
 /** The loads: what is asked for, over how many connections. Source: docs/benchmarks.md. */
 export interface Load {
   readonly name: string;
-  /** `job`: the job API; `tunnel`: bytes through a tunnel. */
-  readonly kind: "job" | "tunnel";
+  /** `job`: the job API; `tunnel`: bytes through a tunnel; `forward`: absolute-form requests to the proxy. */
+  readonly kind: "job" | "tunnel" | "forward";
   readonly connections: number;
   /** Path at the origin. */
   readonly path: string;
@@ -100,5 +100,23 @@ export const LOADS: readonly Load[] = [
     bodyBytes: 5 * MB,
     measure: "bytes",
     description: "5 MB answers over 16 tunnels",
+  },
+  {
+    name: "F16",
+    kind: "forward",
+    connections: 16,
+    path: "/1k",
+    bodyBytes: KB,
+    measure: "requests",
+    description: "1 KB GETs that are forwarded, over 16 connections",
+  },
+  {
+    name: "Fbulk1",
+    kind: "forward",
+    connections: 1,
+    path: "/100m",
+    bodyBytes: 100 * MB,
+    measure: "bytes",
+    description: "100 MB answers that are forwarded, over 1 connection",
   },
 ];

@@ -29,6 +29,7 @@ export const porchlight: ContenderKind = {
     const ports = portsOf(orchestrator);
     const agent = started.use(await startAgent(scene, ports));
     const requests = await writeRequests(scene, ports);
+    const forwarded = await writeForwarded(scene);
     const running = started.move();
     return {
       name: "Porchlight",
@@ -40,6 +41,9 @@ export const porchlight: ContenderKind = {
         const target = ["-t", `127.0.0.1:${scene.originPort}`];
         if (load.kind === "tunnel") {
           return ["-m", "connect", "-p", String(ports.proxy), "-H", PROXY_AUTHORIZATION, ...target];
+        }
+        if (load.kind === "forward") {
+          return ["-p", String(ports.proxy), "-r", forwarded.get(load.path) ?? "", ...target];
         }
         return ["-p", String(ports.api), "-r", requests.get(load.path) ?? "", ...target];
       },
@@ -96,6 +100,21 @@ async function startAgent(scene: Scene, ports: Ports): Promise<Program> {
   const client = new ApiClient({ origin: `http://127.0.0.1:${ports.api}`, key: CLIENT_KEY });
   await until("the agent to join", async () => (await client.agents())[0], 15_000);
   return agent;
+}
+
+/** Raw absolute-form GETs for the load generator, one file per path at the origin. */
+async function writeForwarded(scene: Scene): Promise<Map<string, string>> {
+  const folder = join(scene.folder, "forwarded");
+  await mkdir(folder, { recursive: true });
+  const files = new Map<string, string>();
+  const authority = `127.0.0.1:${scene.originPort}`;
+  for (const path of ["/1k", "/100m"] satisfies Load["path"][]) {
+    const file = join(folder, path.slice(1));
+    const line = `GET http://${authority}${path} HTTP/1.1\r\nHost: ${authority}\r\n`;
+    await writeFile(file, `${line}${PROXY_AUTHORIZATION}\r\n\r\n`);
+    files.set(path, file);
+  }
+  return files;
 }
 
 /** Raw POSTs for the load generator, one file per path at the origin. */
