@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import tls from "node:tls";
+import { ProxyError } from "@porchlight/protocol/errors";
+import { readBlocks } from "@porchlight/runtime/read-blocks";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import { testCertificate } from "@porchlight/testkit/certificate";
 import { listenOnLoopback } from "@porchlight/testkit/listen";
@@ -14,7 +16,7 @@ import { TunnelClient } from "./tunnel-client.ts";
 
 /** Notes what a client's tunnel is given, and whether it was cancelled before it was open. */
 class Scene implements TunnelExchange, AsyncDisposable {
-  readonly written: Buffer[] = [];
+  readonly written: Uint8Array[] = [];
   ended = false;
   cancelled = false;
   /** The end that the client holds, and the one it is held at. */
@@ -36,8 +38,9 @@ class Scene implements TunnelExchange, AsyncDisposable {
     this.client.onOpen({ exchange: this, attempts: [] } as unknown as OpenedTunnel);
   }
 
+  /** Takes it over, as a stream does. */
   write(chunk: Uint8Array): boolean {
-    return this.written.push(Buffer.from(chunk)) > 0;
+    return this.written.push(chunk) > 0;
   }
   end(): void {
     this.ended = true;
@@ -80,6 +83,13 @@ async function overTls(): Promise<Scene> {
   });
 }
 
+/** How waiting ends. */
+const ENDS: Readonly<Record<string, (scene: Scene) => void>> = {
+  "its tunnel is open": (scene) => scene.connect(),
+  "it is refused": (scene) => scene.client.onError(new ProxyError("overloaded", "Full"), []),
+  "it has gone": (scene) => resetSocket(scene.peer),
+};
+
 for (const [carrier, begin] of [
   ["TCP", overTcp],
   ["TLS", overTls],
@@ -92,6 +102,27 @@ for (const [carrier, begin] of [
       scene.connect();
       scene.peer.write("late");
       await until("both", () => scene.bytes.toString() === "early, late");
+    });
+
+    for (const [what, go] of Object.entries(ENDS)) {
+      test(`the memory in which its early bytes waited is free once ${what}`, async () => {
+        const lentBefore = readBlocks.lent;
+        await using scene = await begin();
+        scene.peer.write(Buffer.alloc(5_000, "early"));
+        await until("the early bytes", () => readBlocks.lent > lentBefore);
+        go(scene);
+        await until("it to be free", () => readBlocks.lent === lentBefore);
+      });
+    }
+
+    test("its early bytes stay as they are while the link has them wait", async () => {
+      await using scene = await begin();
+      scene.peer.write(Buffer.alloc(5_000, "early"));
+      await until("the early bytes", () => scene.socket.bytesRead >= 5_000);
+      scene.connect();
+      // What is kept next stands where they stood.
+      readBlocks.drop(readBlocks.keep(Buffer.alloc(5_000, "later")));
+      await until("them", () => scene.bytes.equals(Buffer.alloc(5_000, "early")));
     });
 
     test("what it floods is read no further than a bound, and arrives whole later", async () => {

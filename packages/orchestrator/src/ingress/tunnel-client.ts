@@ -14,6 +14,7 @@ import type { ProxyError } from "@porchlight/protocol/errors";
 import type { Attempt } from "@porchlight/protocol/job";
 import { ChunkQueue } from "@porchlight/runtime/chunk-queue";
 import { watchHeld } from "@porchlight/runtime/held-sockets";
+import { readBlocks } from "@porchlight/runtime/read-blocks";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
 import type { RoomyReads } from "@porchlight/runtime/roomy-reads";
 import { roomySocket } from "@porchlight/runtime/roomy-socket";
@@ -84,7 +85,11 @@ export class TunnelClient implements TunnelDoor {
     const socket = this.#socket;
     socket.write(this.#answers.opened(opened));
     const { exchange } = opened;
-    for (const chunk of this.#early.takeAll()) exchange.write(chunk);
+    for (const chunk of this.#early.takeAll()) {
+      // The link has it wait, and tells nobody when it has left.
+      exchange.write(Buffer.from(chunk));
+      readBlocks.drop(chunk);
+    }
     this.#splice = new Splice({
       socket,
       stream: exchange,
@@ -112,6 +117,7 @@ export class TunnelClient implements TunnelDoor {
   onError(error: ProxyError, attempts: readonly Attempt[]): void {
     if (this.#splice !== undefined) return this.#splice.onError(error);
     this.#stopWaiting();
+    this.#early.clear();
     this.#answers.refuse(error, attempts);
   }
 
@@ -130,6 +136,7 @@ export class TunnelClient implements TunnelDoor {
 
   readonly #onGone = (): void => {
     this.#stopWaiting();
+    this.#early.clear();
     this.#running?.cancel("The client went away");
     this.#socket.destroy();
   };
