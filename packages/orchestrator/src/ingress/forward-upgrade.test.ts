@@ -1,21 +1,16 @@
 /** Requests that ask to become a WebSocket, forwarded (faults P12). */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { Problem } from "@porchlight/protocol/job";
-import { readBlocks } from "@porchlight/runtime/read-blocks";
 import { resetSocket } from "@porchlight/runtime/reset-socket";
-import { listenOnLoopback } from "@porchlight/testkit/listen";
 import { openRaw } from "@porchlight/testkit/raw-http";
 import { until } from "@porchlight/testkit/until";
 import { WebSocket, WebSocketServer } from "ws";
 import type { TunnelExchange } from "../agents/link.ts";
 import type { TunnelDoor, TunnelRequest } from "../tunnels/tunnel-request.ts";
-import { TunnelSocket } from "../tunnels/tunnel-socket.ts";
 import { OPENED, startForwardDoor, startRawTarget } from "./forward-fixture.ts";
-import { TargetExchange } from "./target-exchange.ts";
-import { UpgradeClient } from "./upgrade-client.ts";
 
 const END = "\r\n\r\n";
 
@@ -140,58 +135,6 @@ test("faults F13: a target that changes protocols and ends before it was asked e
   client.write(upgradeText("http://127.0.0.1"));
   assert.equal(await client.untilEnd(), "end");
   assert.match(client.text, /\r\n\r\nbye$/);
-});
-
-/** Hands bytes on as a link does: they are another stream's as soon as the call is over. */
-function lend(reader: Pick<TunnelSocket, "onData">, text: string): void {
-  const block = Buffer.from(text, "latin1");
-  reader.onData(block);
-  block.fill("?");
-}
-
-test("what came right behind the change of protocols stays, though the link had only lent it", async () => {
-  const socket = new TunnelSocket(EXCHANGE);
-  let early: Uint8Array | undefined;
-  const asked = {
-    method: "GET",
-    path: "/",
-    headers: ["Host", "a", "Connection", "Upgrade", "Upgrade", "websocket"],
-    isUpgrade: true,
-    where: "a:80",
-  };
-  const { outgoing } = new TargetExchange(socket, asked, {
-    onInterim: () => undefined,
-    onResponse: () => undefined,
-    onSwitch: (_, bytes) => (early = bytes),
-    onFailure: assert.fail,
-  });
-  outgoing.end();
-  await until("the answer to be waited for", () => socket.listenerCount("data") > 0);
-  // Heard as it comes from here on.
-  lend(socket, SWITCH.slice(0, 20));
-  await new Promise(setImmediate);
-  lend(socket, `${SWITCH.slice(20)}early`);
-  await until("the change", () => early !== undefined);
-  assert.equal(Buffer.from(early ?? []).toString(), "early");
-});
-
-test("what the tunnel held back while protocols changed is sent behind the rest, and goes back", async () => {
-  const held = Buffer.alloc(10_000, "h");
-  const block = readBlocks.acquire();
-  assert.ok(block);
-  const lentBefore = readBlocks.lent;
-  block.bytes.set(held);
-  const kept = readBlocks.keep(block.bytes.subarray(0, held.length));
-  readBlocks.release(block);
-  await using server = createServer((socket) => {
-    const client = new UpgradeClient(socket, new Uint8Array());
-    const head = { status: 101, message: "Yes", headers: [], added: {} };
-    const unread = { paid: Buffer.from("paid"), owed: [kept], hasEnded: true };
-    client.join(head, { exchange: EXCHANGE, early: Buffer.from("early"), unread });
-  });
-  using client = await openRaw(await listenOnLoopback(server));
-  await client.untilText(`\r\n\r\nearlypaid${held.toString()}`);
-  await until("the block to be free", () => readBlocks.lent === lentBefore - 1);
 });
 
 test("faults P12: a refusal is an ordinary answer, and ends with the connection", async () => {

@@ -69,7 +69,7 @@ export class UpgradeClient implements ForwardClient {
     this.sink.off("end", this.#onEnd);
     this.#writeHead(status, message, [...switchHeaders(headers), ...Object.entries(added).flat()]);
     this.sink.write(early);
-    if (unread.paid !== undefined) this.sink.write(unread.paid);
+    for (const chunk of unread.paid) this.sink.write(chunk);
     for (const chunk of this.#early) exchange.write(chunk);
     const splice = new Splice({
       socket: this.sink,

@@ -13,7 +13,7 @@ const CLOSE_MS = 1_000;
 /** What came and was not read, in this order. */
 export interface UnreadBytes {
   /** Their credit has gone back. */
-  readonly paid: Uint8Array | undefined;
+  readonly paid: readonly Uint8Array[];
   /** Their credit is still to be given back, and they are to be dropped by `readBlocks.drop`. */
   readonly owed: readonly Uint8Array[];
   /** The target has ended its side behind them. */
@@ -96,9 +96,20 @@ export class TunnelSocket extends Duplex {
   release(): UnreadBytes {
     this.#isReleased = true;
     const owed = this.#waiting.takeAll();
-    const paid = this.read() as Uint8Array | null;
+    const paid = this.#readAll();
     this.#payBack();
-    return { paid: paid ?? undefined, owed, hasEnded: this.#hasEnded };
+    return { paid, owed, hasEnded: this.#hasEnded };
+  }
+
+  /** A single `read` may give one piece of several. */
+  #readAll(): Uint8Array[] {
+    const pieces: Uint8Array[] = [];
+    for (let piece = this.#readOne(); piece !== null; piece = this.#readOne()) pieces.push(piece);
+    return pieces;
+  }
+
+  #readOne(): Uint8Array | null {
+    return this.read() as Uint8Array | null;
   }
 
   // ── what the stream asks for ──
@@ -139,7 +150,7 @@ export class TunnelSocket extends Duplex {
 
   /**
    * Whether what is pushed now goes to a listener before `push` returns, and not into the stream's own buffer: node:http's
-   * parser, which listens, keeps nothing of it.
+   * parser, which listens, keeps nothing of it. Within `_read` nothing ever does.
    */
   #isHeard(): boolean {
     return (
