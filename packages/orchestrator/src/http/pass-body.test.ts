@@ -47,6 +47,21 @@ test("passBody: memory that a piece shares with others is left alone", async () 
   assert.equal(shared.toString(), "a".repeat(20));
 });
 
+test("passBody: a sink that calls back twice does no harm", async () => {
+  const source = new PassThrough();
+  const sink = new PassThrough();
+  const calls: (() => void)[] = [];
+  sink.write = ((_: unknown, callback: () => void) =>
+    calls.push(callback) > 0) as typeof sink.write;
+  passBody(source, sink);
+  const piece = Buffer.from(new ArrayBuffer(10));
+  source.write(piece);
+  await until("the write", () => calls.length === 1);
+  calls[0]?.();
+  assert.equal(piece.length, 0);
+  assert.doesNotThrow(() => calls[0]?.());
+});
+
 test("passBody: a slow sink holds its source up, and nothing is freed before it is written", async () => {
   const content = randomBytes(MIB);
   const source = new PassThrough({ highWaterMark: content.length });

@@ -25,7 +25,8 @@ export function passBody(source: Readable, sink: Writable): void {
   });
 }
 
-/** Only memory that is all the piece's: small pieces may share theirs. */
+/** Only memory that is all the piece's, small pieces may share theirs; and only once. */
 function free({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.detached) return;
+  if (buffer.byteLength === byteLength) buffer.transfer(0);
 }

@@ -22,6 +22,8 @@ export function targetFailure(error: unknown, phase: TargetPhase, where: string)
   // The tunnel itself broke, and said how.
   if (error instanceof ProxyError) return error;
   const isParser = codeOf(error).startsWith("HPE_");
+  // What it was reading is lent memory, which will hold another stream's bytes.
+  if (isParser) Reflect.deleteProperty(error as Error, "rawPacket");
   const code = isParser ? "target_protocol_error" : CUT[phase];
   return new ProxyError(code, `${where} ${SENTENCES[code]}`, { cause: error });
 }
