@@ -92,7 +92,7 @@ export class Pump {
       const waitMs = next.dueMs - performance.now();
       if (waitMs > 0.5) {
         this.#timer = setTimeout(() => this.#deliver(), waitMs);
-        return;
+        break;
       }
       this.#waiting.shift();
       this.#waitingBytes -= next.chunk.length;
