@@ -48,7 +48,7 @@ function loadNamed(name: string): Load {
   return load;
 }
 
-/** Bytes of one download through a tunnel: in `SECONDS` from its connection on, and in what is left of them after `GROWTH_MS`. */
+/** Bytes of one download: in `SECONDS` from its opened tunnel on, and in what is left of them after `GROWTH_MS`. */
 async function download(): Promise<{ readonly all: number; readonly grown: number }> {
   using tunnel = await openTunnel(cluster, originPort);
   let bytes = 0;
